@@ -1,0 +1,113 @@
+package audit
+
+// Version is the version of the Event format that this package writes. Later
+// versions only add fields and kinds.
+const Version = 1
+
+// Kind says what an event is about.
+type Kind string
+
+const (
+	// KindRun opens a run: who writes the records that follow.
+	KindRun Kind = "run"
+	// KindIntent is durable before the first byte of a message leaves: one a
+	// recipient and attempt.
+	KindIntent Kind = "intent"
+	// KindOutcome closes an intent, or stands alone for a recipient that was
+	// refused while planning.
+	KindOutcome Kind = "outcome"
+	// KindRepair tells of a torn last write that was cut off.
+	KindRepair Kind = "repair"
+)
+
+// Event is one entry of the log: a persisted, versioned format of primitive
+// fields, pinned by a golden file. Empty fields are left out of the JSON.
+//
+// Every string is a code, a digest, a pseudonym, a domain or an identifier that
+// the host chose for its records; there is no field for an address, a subject or
+// content.
+type Event struct {
+	// Version, Time (RFC 3339 in UTC, microseconds), Run and Library are set by
+	// the Log. ClockBack is set where Time lies before the record before it: by
+	// how many milliseconds.
+	Version   int    `json:"v"`
+	Kind      Kind   `json:"kind"`
+	Time      string `json:"time"`
+	ClockBack int64  `json:"clock_back_ms,omitempty"`
+	Run       string `json:"run"`
+	Library   string `json:"library,omitempty"`
+
+	// Attempt names one SendPlan call. An intent and its outcome agree in
+	// Attempt and Item.
+	Attempt string `json:"attempt,omitempty"`
+	// Item numbers the recipient within its attempt, from 1.
+	Item int `json:"item,omitempty"`
+
+	// Who, and for what purpose (45 CFR 164.528).
+	Tenant     string   `json:"tenant,omitempty"`
+	Actor      string   `json:"actor,omitempty"`
+	Role       string   `json:"role,omitempty"`
+	OnBehalfOf string   `json:"on_behalf_of,omitempty"`
+	Patients   []string `json:"patients,omitempty"` // pseudonyms
+	Purpose    string   `json:"purpose,omitempty"`
+	Stream     string   `json:"stream,omitempty"`
+	Label      string   `json:"label,omitempty"`
+
+	// What, and to whom.
+	MessageID       string `json:"message_id,omitempty"`
+	Sender          string `json:"sender,omitempty"` // pseudonym
+	SenderDomain    string `json:"sender_domain,omitempty"`
+	Recipient       string `json:"recipient,omitempty"` // pseudonym
+	RecipientDomain string `json:"recipient_domain,omitempty"`
+	Digest          string `json:"digest,omitempty"` // SHA-256 of the bytes handed over, hex
+	Size            int64  `json:"size,omitempty"`   // of those bytes
+
+	// What was found and decided.
+	PHI            bool     `json:"phi,omitempty"`
+	Categories     []string `json:"categories,omitempty"`     // specially protected
+	Classification []string `json:"classification,omitempty"` // the classifier's codes
+	Decision       string   `json:"decision,omitempty"`       // the code of the decision or of the refusal
+	Rules          []string `json:"rules,omitempty"`
+	PolicyDigest   string   `json:"policy_digest,omitempty"`
+	ConfigDigest   string   `json:"config_digest,omitempty"`
+
+	// How it was, or is to be, protected.
+	Mode         string   `json:"mode,omitempty"`
+	Need         string   `json:"need,omitempty"`      // least assurance that the decision asks for
+	Assurance    string   `json:"assurance,omitempty"` // assurance that was proven
+	Container    string   `json:"container,omitempty"`
+	Algorithms   []string `json:"algorithms,omitempty"`
+	Fingerprints []string `json:"fingerprints,omitempty"`
+	KeySource    string   `json:"key_source,omitempty"`
+	Factor       string   `json:"factor,omitempty"`
+	Signed       string   `json:"signed,omitempty"` // content signature, "none" if there is none
+	DKIM         []string `json:"dkim,omitempty"`   // domain/selector/algorithm
+	FIPS         bool     `json:"fips"`
+
+	// The connection, as verified.
+	Transport     string `json:"transport,omitempty"`
+	Provider      string `json:"provider,omitempty"`
+	Agreement     string `json:"agreement,omitempty"` // the provider's BAA
+	TLSPeer       string `json:"tls_peer,omitempty"`
+	TLSVersion    string `json:"tls_version,omitempty"`
+	TLSSuite      string `json:"tls_suite,omitempty"`
+	TLSCurve      string `json:"tls_curve,omitempty"`
+	TLSSPKI       string `json:"tls_spki,omitempty"`
+	TLSIssuerSPKI string `json:"tls_issuer_spki,omitempty"`
+	TLSVerified   string `json:"tls_verified,omitempty"`
+	RequireTLS    bool   `json:"requiretls,omitempty"`
+
+	// What became of it: accepted, deferred, rejected, refused, held, unknown.
+	Status    string `json:"status,omitempty"`
+	Reason    string `json:"reason,omitempty"` // a code
+	Stage     string `json:"stage,omitempty"`
+	Code      int    `json:"code,omitempty"`
+	Enhanced  string `json:"enhanced,omitempty"`
+	Retryable bool   `json:"retryable,omitempty"`
+
+	// Escrow, records and repairs.
+	EscrowID  string `json:"escrow_id,omitempty"`
+	Network   string `json:"network,omitempty"`    // truncated prefix
+	RecordRef string `json:"record_ref,omitempty"` // consent or authorization
+	Count     int64  `json:"count,omitempty"`      // bytes cut by a repair
+}

@@ -1,0 +1,114 @@
+package phimail
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+)
+
+// The methods below keep addresses, content and secrets out of every way that Go
+// prints a value.
+
+func (m Message) summary() string {
+	return fmt.Sprintf("phimail.Message{recipients:%d, attachments:%d, purpose:%s, stream:%s}",
+		len(m.To)+len(m.Cc)+len(m.Bcc), len(m.Attachments), m.Purpose, m.Stream)
+}
+
+// Format prints codes and counts, whatever the verb.
+func (m Message) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, m.summary()) }
+
+// LogValue logs codes and counts.
+func (m Message) LogValue() slog.Value { return slog.StringValue(m.summary()) }
+
+// MarshalJSON encodes codes and counts.
+func (m Message) MarshalJSON() ([]byte, error) { return json.Marshal(m.summary()) }
+
+const recipientSummary = "phimail.Recipient{}"
+
+// Format prints nothing of the recipient, whatever the verb.
+func (r Recipient) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, recipientSummary) }
+
+// LogValue logs nothing of the recipient.
+func (r Recipient) LogValue() slog.Value { return slog.StringValue(recipientSummary) }
+
+// MarshalJSON encodes nothing of the recipient.
+func (r Recipient) MarshalJSON() ([]byte, error) { return json.Marshal(recipientSummary) }
+
+const attachmentSummary = "phimail.Attachment{}"
+
+// Format prints nothing of the file, whatever the verb.
+func (a Attachment) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, attachmentSummary) }
+
+// LogValue logs nothing of the file.
+func (a Attachment) LogValue() slog.Value { return slog.StringValue(attachmentSummary) }
+
+// MarshalJSON encodes nothing of the file.
+func (a Attachment) MarshalJSON() ([]byte, error) { return json.Marshal(attachmentSummary) }
+
+const headerFieldSummary = "phimail.HeaderField{}"
+
+// Format prints nothing of the field, whatever the verb.
+func (h HeaderField) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, headerFieldSummary) }
+
+// LogValue logs nothing of the field.
+func (h HeaderField) LogValue() slog.Value { return slog.StringValue(headerFieldSummary) }
+
+// MarshalJSON encodes nothing of the field.
+func (h HeaderField) MarshalJSON() ([]byte, error) { return json.Marshal(headerFieldSummary) }
+
+const entitySummary = "phimail.Entity{}"
+
+// Format prints nothing of the body, whatever the verb.
+func (e Entity) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, entitySummary) }
+
+// LogValue logs nothing of the body.
+func (e Entity) LogValue() slog.Value { return slog.StringValue(entitySummary) }
+
+// MarshalJSON encodes nothing of the body.
+func (e Entity) MarshalJSON() ([]byte, error) { return json.Marshal(entitySummary) }
+
+func (c Config) summary() string {
+	return fmt.Sprintf("phimail.Config{tenant:%q, senders:%d, dkim:%t, partial:%d}",
+		c.Tenant, 1+len(c.Senders), c.DKIM != nil, c.OnPartial)
+}
+
+// Format prints no address and no secret, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.summary()) }
+
+// LogValue logs no address and no secret.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.summary()) }
+
+// MarshalJSON encodes no address and no secret.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.summary()) }
+
+func (r Receipt) summary() string {
+	accepted := 0
+	for i := range r.Recipients {
+		if r.Recipients[i].Status == Accepted {
+			accepted++
+		}
+	}
+	return fmt.Sprintf("phimail.Receipt{attempt:%q, accepted:%d of %d}", r.Attempt, accepted, len(r.Recipients))
+}
+
+// Format prints the attempt and counts, whatever the verb.
+func (r Receipt) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, r.summary()) }
+
+// LogValue logs the attempt and counts.
+func (r Receipt) LogValue() slog.Value { return slog.StringValue(r.summary()) }
+
+// MarshalJSON encodes the attempt and counts.
+func (r Receipt) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
+
+func (o Outcome) summary() string {
+	return fmt.Sprintf("phimail.Outcome{mode:%s, status:%s, code:%q}", o.Mode, o.Status, o.Code)
+}
+
+// Format prints mode, status and code, whatever the verb.
+func (o Outcome) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, o.summary()) }
+
+// LogValue logs mode, status and code.
+func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.summary()) }
+
+// MarshalJSON encodes mode, status and code.
+func (o Outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.summary()) }

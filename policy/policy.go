@@ -38,7 +38,7 @@ type Facts struct {
 	Stream     Stream
 	Label      string
 	Patients   []string // opaque identifiers of whom the message is about
-	Recipients []Recipient
+	Recipients []RecipientFacts
 
 	Classification Classification
 	Attachments    []AttachmentFacts
@@ -52,8 +52,8 @@ type Actor struct {
 	OnBehalfOf string
 }
 
-// Recipient is one address and why it is on the message.
-type Recipient struct {
+// RecipientFacts is one address and why it is on the message.
+type RecipientFacts struct {
 	Address mail.Address
 	Kind    RecipientKind
 	// Patient is set only if the recipient is that person.

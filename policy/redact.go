@@ -23,16 +23,16 @@ func (f Facts) LogValue() slog.Value { return slog.StringValue(f.summary()) }
 // MarshalJSON encodes codes and counts.
 func (f Facts) MarshalJSON() ([]byte, error) { return json.Marshal(f.summary()) }
 
-func (r Recipient) summary() string { return "policy.Recipient{" + r.Kind.String() + "}" }
+func (r RecipientFacts) summary() string { return "policy.RecipientFacts{" + r.Kind.String() + "}" }
 
 // Format prints the kind only, whatever the verb.
-func (r Recipient) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, r.summary()) }
+func (r RecipientFacts) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, r.summary()) }
 
 // LogValue logs the kind only.
-func (r Recipient) LogValue() slog.Value { return slog.StringValue(r.summary()) }
+func (r RecipientFacts) LogValue() slog.Value { return slog.StringValue(r.summary()) }
 
 // MarshalJSON encodes the kind only.
-func (r Recipient) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
+func (r RecipientFacts) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
 
 func (a AttachmentFacts) summary() string {
 	return fmt.Sprintf("policy.AttachmentFacts{bytes:%d}", a.Size)

@@ -9,8 +9,12 @@ import (
 	"strings"
 )
 
-// maxRecord bounds a record's text; 4 KiB is a key of 16384 bits.
-const maxRecord = 8 << 10
+// maxRecord bounds a record's text, far above the 3 KiB of an RSA key of 16384
+// bits, and maxTags the number of its tags: RFC 6376 knows seven.
+const (
+	maxRecord = 8 << 10
+	maxTags   = 32
+)
 
 // CheckRecord compares what is published under [Key.RecordName], its strings
 // joined, with a key. Nil means that a verifier will find this key there and
@@ -73,7 +77,10 @@ func parseTags(s string) (tags, bool) {
 		return nil, false
 	}
 	var list tags
-	specs := strings.Split(s, ";")
+	specs := strings.SplitN(s, ";", maxTags+1)
+	if len(specs) > maxTags {
+		return nil, false
+	}
 	for i, spec := range specs {
 		name, value, found := strings.Cut(spec, "=")
 		name, value = strings.Trim(name, " \t\r\n"), strings.Trim(value, " \t\r\n")

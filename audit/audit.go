@@ -19,6 +19,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -32,6 +33,9 @@ var (
 	ErrSinkFailed = errors.New("audit: the sink failed and accepts nothing more; mend the storage, then restart")
 	// ErrBroken: what the sink holds is not an unbroken chain.
 	ErrBroken = errors.New("audit: the chain is broken; keep the log as it is and run phimail audit verify")
+	// ErrRolledBack: the chain ends before a record that was known to be
+	// durable. It matches ErrBroken too.
+	ErrRolledBack = fmt.Errorf("audit: the chain is shorter or other than it was known to be, as after restoring an old copy; bring back the newest copy: %w", ErrBroken)
 	// ErrClosed: the log or sink is closed.
 	ErrClosed = errors.New("audit: closed")
 )
@@ -72,11 +76,19 @@ type Head struct {
 //     which: nil means stored.
 //   - Head returns the last durable record.
 //   - Scan yields records in order, starting with the first whose Seq is at
-//     least from (1 for all), ends after the head as it stood at some moment
-//     during the scan, and yields an error, once, as its last pair.
+//     least from (0 or 1 for all), ends after the head as it stood at some
+//     moment during the scan, and yields an error, once, as its last pair: it
+//     never just stops early. The caller may keep each Body and may stop at any
+//     record.
+//
+// A failed Append may be retried with the same or other records, unless its
+// error matches ErrSinkFailed or ErrBroken, which are final. Where an Append
+// can't know whether it stored the records (a connection lost in the middle of
+// a commit), it returns any other error: the Log then asks Head and Scan.
 //
 // All methods are safe for concurrent use, also by other processes where the
-// storage is shared. Errors hold no text of a record.
+// storage is shared. Errors hold no text of a record. [ParseRecord] turns a
+// stored Body back into a Record.
 type Sink interface {
 	Append(ctx context.Context, recs []Record) error
 	Head(ctx context.Context) (Head, error)
@@ -93,7 +105,8 @@ type Runs interface {
 	// Begin marks run as alive. Its intents all follow record number from.
 	Begin(ctx context.Context, run string, from uint64) error
 	// End forgets a run that has no open intents, or whose open intents were
-	// closed; also one of a process that died.
+	// closed; also one of a process that died. A run that is not known, because
+	// another process ended it first, is no error.
 	End(ctx context.Context, run string) error
 	// List returns every run that has begun and not ended.
 	List(ctx context.Context) ([]Run, error)
@@ -101,13 +114,10 @@ type Runs interface {
 
 // Run is one opened Log.
 type Run struct {
-	ID    string
-	From  uint64
+	// ID is random, 32 hex digits.
+	ID string
+	// From is the Seq that Begin was given.
+	From uint64
+	// Alive is false once the process that began the run is gone.
 	Alive bool
-}
-
-// Exporter receives what was made durable, in order, for a SIEM or a log
-// stream. It never holds up or fails an append; see Config.Exporters.
-type Exporter interface {
-	Export(ctx context.Context, recs []Record)
 }

@@ -20,6 +20,21 @@ const (
 	KindRepair Kind = "repair"
 )
 
+// The statuses of an outcome. Refused and held may stand without an intent:
+// nothing left.
+const (
+	StatusAccepted = "accepted" // the transport took responsibility
+	StatusDeferred = "deferred" // a temporary failure, surely not taken
+	StatusRejected = "rejected" // the peer's permanent no
+	StatusRefused  = "refused"  // ours: nothing left the process
+	StatusHeld     = "held"     // kept for review: nothing left the process
+	StatusUnknown  = "unknown"  // it may have been taken
+)
+
+// ReasonCrash is the reason of an outcome that recovery wrote for the intent of
+// a run that died.
+const ReasonCrash = "crash"
+
 // Event is one entry of the log: a persisted, versioned format of primitive
 // fields, pinned by a golden file. Empty fields are left out of the JSON.
 //
@@ -28,8 +43,8 @@ const (
 // content.
 type Event struct {
 	// Version, Time (RFC 3339 in UTC, microseconds), Run and Library are set by
-	// the Log. ClockBack is set where Time lies before the record before it: by
-	// how many milliseconds.
+	// the Log when it chains the record. ClockBack is set where Time lies before
+	// the last record that this run knew: by how many milliseconds.
 	Version   int    `json:"v"`
 	Kind      Kind   `json:"kind"`
 	Time      string `json:"time"`
@@ -97,7 +112,7 @@ type Event struct {
 	TLSVerified   string `json:"tls_verified,omitempty"`
 	RequireTLS    bool   `json:"requiretls,omitempty"`
 
-	// What became of it: accepted, deferred, rejected, refused, held, unknown.
+	// What became of it: one of the statuses above.
 	Status    string `json:"status,omitempty"`
 	Reason    string `json:"reason,omitempty"` // a code
 	Stage     string `json:"stage,omitempty"`

@@ -2,35 +2,108 @@ package phimail
 
 import (
 	"context"
-	"io"
+	"crypto/fips140"
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
 )
 
 // Client sends for one tenant. It is safe for concurrent use by hundreds of
 // goroutines; several Clients may share a transport and a log.
-type Client struct{}
+type Client struct {
+	cfg          Config
+	senders      map[string]bool // normalized addresses
+	configDigest string
+	fips         bool
+
+	// stopped is set when an outcome could not be recorded.
+	stopped atomic.Bool
+
+	mu      sync.Mutex
+	closed  bool
+	running int
+	idle    chan struct{} // closed when nothing runs after Close
+}
 
 // New checks cfg and returns a Client. Its error lists every fault, each a
-// *ConfigError that names its field.
-func New(cfg Config) (*Client, error) { return &Client{}, nil }
+// *ConfigError that names its field. New does no I/O.
+func New(cfg Config) (*Client, error) {
+	c := &Client{cfg: cfg, fips: fips140.Enabled(), idle: make(chan struct{})}
+	if err := c.configure(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
 
-// Plan is what a Client decided to do with a message.
-type Plan struct{}
+// Send plans msg and carries the plan out. The error is a *SendError if some
+// recipient was not accepted, else one of the classes of this package; see
+// [SafeToRetry]. The receipt is nil only if there is nothing to say about
+// recipients, which is the case for a *MessageError.
+func (c *Client) Send(ctx context.Context, msg *Message) (*Receipt, error) {
+	plan, err := c.Plan(ctx, msg)
+	if err != nil {
+		return nil, err
+	}
+	return c.SendPlan(ctx, plan)
+}
 
-// Receipt returns the plan in the form of a receipt: the status of recipients
-// who would be sent to is Planned, the others' Refused or Deferred.
-func (p *Plan) Receipt() *Receipt { return &Receipt{} }
+// Close lets the sends under way finish and starts no others. It returns
+// ctx.Err() if they take longer. The transport and the log stay open: they are
+// the caller's.
+func (c *Client) Close(ctx context.Context) error {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		if c.running == 0 {
+			close(c.idle)
+		}
+	}
+	c.mu.Unlock()
+	select {
+	case <-c.idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
-// Plan is the pre-flight of msg.
-func (c *Client) Plan(ctx context.Context, msg *Message) (*Plan, error) { return &Plan{}, nil }
+// enter counts a call in; each nil is followed by one leave.
+func (c *Client) enter() error {
+	if c.stopped.Load() {
+		return ErrStopped
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.running++
+	return nil
+}
 
-// SendPlan carries out plan.
-func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) { return &Receipt{}, nil }
+func (c *Client) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
+	if c.closed && c.running == 0 {
+		close(c.idle)
+	}
+}
 
-// Send plans msg and carries the plan out.
-func (c *Client) Send(ctx context.Context, msg *Message) (*Receipt, error) { return &Receipt{}, nil }
+// fork runs f beside a call that entered; Close waits for it too.
+func (c *Client) fork(f func()) {
+	c.mu.Lock()
+	c.running++
+	c.mu.Unlock()
+	go func() {
+		defer c.leave()
+		f()
+	}()
+}
 
-// Close waits for the sends under way.
-func (c *Client) Close(ctx context.Context) error { return nil }
-
-// ParseMessage reads a ready RFC 5322 message.
-func ParseMessage(r io.Reader) (*Message, error) { return &Message{}, nil }
+func randomID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/phimail/sdk/transport"
 )
 
 // Class is a class of failure. A Class is itself an error, so that
@@ -12,7 +14,9 @@ import (
 type Class string
 
 // Error returns what the class means.
-func (c Class) Error() string { return "phimail: " + string(c) }
+func (c Class) Error() string { return "phimail: " + c.words() }
+
+func (c Class) words() string { return string(c) }
 
 // What became of a recipient who does not have the message.
 const (
@@ -88,6 +92,14 @@ type RecipientError struct {
 // Error names the recipient by number.
 func (e *RecipientError) Error() string {
 	return "recipient " + strconv.Itoa(e.Index) + ": " + e.Status.String() + ": " + e.Code
+}
+
+// stage is the transport's stage that failed, if one did.
+func (e *RecipientError) stage() string {
+	if te, ok := errors.AsType[*transport.Error](e.Cause); ok {
+		return string(te.Stage)
+	}
+	return ""
 }
 
 // Unwrap returns the cause.

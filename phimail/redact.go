@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"time"
 )
 
 // The methods below keep addresses, content and secrets out of every way that Go
@@ -112,3 +113,58 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.summary()) }
 
 // MarshalJSON encodes mode, status and code.
 func (o Outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.summary()) }
+
+// Format prints counts, whatever the verb.
+func (p *Plan) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.summary()) }
+
+// LogValue logs counts.
+func (p *Plan) LogValue() slog.Value { return slog.StringValue(p.summary()) }
+
+// MarshalJSON encodes modes and codes by the recipients' numbers.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	type recipient struct {
+		Mode   string `json:"mode"`
+		Status string `json:"status"`
+		Code   string `json:"code"`
+		Reason string `json:"reason"`
+	}
+	var out struct {
+		MessageID  string      `json:"message_id"`
+		Expires    time.Time   `json:"expires"`
+		Recipients []recipient `json:"recipients"`
+	}
+	if p == nil || p.draft == nil {
+		return []byte("null"), nil
+	}
+	out.MessageID, out.Expires = p.draft.messageID, p.expires
+	for _, o := range p.Receipt().Recipients {
+		out.Recipients = append(out.Recipients, recipient{o.Mode.String(), o.Status.String(), o.Code, o.Reason})
+	}
+	return json.Marshal(out)
+}
+
+func (p *Plan) summary() string {
+	if p == nil || p.draft == nil {
+		return "phimail.Plan{}"
+	}
+	return fmt.Sprintf("phimail.Plan{recipients:%d, sending:%d, bytes:%d}", len(p.recipients), p.sending(), p.content.size)
+}
+
+// Format prints the tenant, whatever the verb.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.summary()) }
+
+// LogValue logs the tenant.
+func (c *Client) LogValue() slog.Value { return slog.StringValue(c.summary()) }
+
+func (c *Client) summary() string {
+	if c == nil {
+		return "phimail.Client{}"
+	}
+	return fmt.Sprintf("phimail.Client{tenant:%q}", c.cfg.Tenant)
+}
+
+// Format prints what Error returns, whatever the verb.
+func (e *RecipientError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.Error()) }
+
+// Format prints what Error returns, whatever the verb.
+func (e *SendError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.Error()) }

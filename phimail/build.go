@@ -1,0 +1,135 @@
+package phimail
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+
+	"github.com/phimail/sdk/phimail/internal/compose"
+)
+
+// keepSize is the largest message that is kept in memory between the passes
+// over it; larger ones, and those with attachments, are built anew each time.
+const keepSize = 1 << 20
+
+// content is a built message: RFC 5322 bytes that are the same on every pass.
+type content struct {
+	client    *Client
+	rendering *compose.Rendering
+	kept      []byte // all of it, nil if it is streamed
+	digest    [sha256.Size]byte
+	size      int64
+}
+
+// Faults of a pass. They reach nobody as such.
+var (
+	errTooLarge = errors.New("phimail: larger than the configured size")
+	errChanged  = errors.New("phimail: the content changed between two passes")
+	errPanicked = errors.New("phimail: a reader of an attachment panicked")
+)
+
+// build makes the first pass: it fixes boundaries, size and digest.
+func (c *Client) build(ctx context.Context, d *draft) (*content, error) {
+	rendering, err := compose.NewRendering(&d.compose)
+	if err != nil {
+		return nil, errors.Join(messageErrors(err)...)
+	}
+	b := &content{client: c, rendering: rendering}
+	meter := &meter{ctx: ctx, limit: c.cfg.MaxSize, hash: sha256.New(), keep: len(d.compose.Attachments) == 0}
+	if err := b.render(meter); err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, errTooLarge):
+			return nil, &MessageError{Field: "message", Reason: "larger than Config.MaxSize; send less, or a link"}
+		case errors.Is(err, errPanicked):
+			return nil, &MessageError{Field: "Attachments", Reason: "reading one panicked; mend its Open"}
+		}
+		return nil, errors.Join(messageErrors(err)...)
+	}
+	b.kept, b.size = meter.kept(), meter.size
+	meter.hash.Sum(b.digest[:0])
+	return b, nil
+}
+
+// render writes the message. A panic of the host's readers is an error.
+func (b *content) render(w io.Writer) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanicked
+		}
+	}()
+	_, err = b.rendering.WriteTo(w)
+	return err
+}
+
+// open starts a pass that yields prefix, then the message. Where the message is
+// built anew and differs from the first pass, the reader fails before its end,
+// so that nobody takes it for complete.
+func (b *content) open(ctx context.Context, prefix []byte) io.ReadCloser {
+	if b.kept != nil {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(prefix), bytes.NewReader(b.kept)))
+	}
+	r, w := io.Pipe()
+	b.client.fork(func() {
+		_, err := w.Write(prefix)
+		if err == nil {
+			err = b.copyTo(ctx, w)
+		}
+		_ = w.CloseWithError(err) // nil is io.EOF
+	})
+	return r
+}
+
+// copyTo writes the message and checks that it is that of the first pass.
+func (b *content) copyTo(ctx context.Context, w io.Writer) error {
+	meter := &meter{ctx: ctx, limit: b.size, hash: sha256.New(), next: w}
+	if err := b.render(meter); err != nil {
+		return err
+	}
+	var digest [sha256.Size]byte
+	if meter.size != b.size || [sha256.Size]byte(meter.hash.Sum(digest[:0])) != b.digest {
+		return errChanged
+	}
+	return nil
+}
+
+// meter counts, hashes and bounds what is written to it.
+type meter struct {
+	ctx   context.Context //nolint:containedctx // a writer lives for one pass
+	limit int64
+	size  int64
+	hash  hash.Hash
+	next  io.Writer // nil: nowhere
+	keep  bool
+	buf   bytes.Buffer
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.size += int64(len(p))
+	if m.size > m.limit {
+		return 0, errTooLarge
+	}
+	_, _ = m.hash.Write(p) // never fails
+	if m.keep && m.size <= keepSize {
+		m.buf.Write(p)
+	}
+	if m.next == nil {
+		return len(p), nil
+	}
+	return m.next.Write(p)
+}
+
+// kept returns everything written, nil if that was not kept.
+func (m *meter) kept() []byte {
+	if !m.keep || m.size > keepSize {
+		return nil
+	}
+	return m.buf.Bytes()
+}

@@ -1,0 +1,220 @@
+package phimail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/phimail/sdk/policy"
+	"github.com/phimail/sdk/transport"
+)
+
+// Codes of outcomes that this package itself decides; others are the
+// transport's reasons.
+const (
+	CodeAccepted  = "accepted"
+	CodePolicy    = "policy"         // the policy refused, failed or answered nonsense
+	CodeNoMode    = "no-mode"        // no acceptable mode is set up
+	CodePartial   = "partial"        // another recipient can't be served
+	CodeDKIM      = "dkim"           // the message can't be signed
+	CodeContent   = "content"        // an attachment could not be read or has changed
+	CodeSize      = "size"           // larger than the transport takes
+	CodeCanceled  = "canceled"       // the caller's context ended
+	CodeAudit     = "audit"          // the intent could not be recorded
+	CodeTransport = "transport"      // the transport broke its contract
+	CodePanic     = "internal-error" // a panic in a transport
+)
+
+// classify asks the classifier; whatever goes wrong counts as PHI.
+func (c *Client) classify(ctx context.Context, d *draft) (class policy.Classification) {
+	if c.cfg.Classifier == nil {
+		return policy.Classification{Score: 1, Codes: []string{"all"}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.ClassifyTimeout)
+	defer cancel()
+	failed := policy.Classification{Score: 1, Codes: []string{"classifier-failed"}}
+	done := make(chan policy.Classification, 1)
+	go func() {
+		verdict := failed
+		defer func() { done <- verdict }()
+		defer func() {
+			if recover() != nil {
+				verdict = failed
+			}
+		}()
+		if v, err := c.cfg.Classifier.Classify(ctx, d.content()); err == nil {
+			verdict = v
+		}
+	}()
+	select {
+	case class = <-done:
+	case <-ctx.Done():
+		return failed
+	}
+	for _, code := range class.Codes {
+		if !isToken(code) {
+			class.Codes = []string{"codes-invalid"}
+			break
+		}
+	}
+	return class
+}
+
+// content is the clear message for the classifier.
+func (d *draft) content() *policy.Content {
+	m := &d.msg
+	c := &policy.Content{Subject: m.Subject, Text: m.Text, HTML: m.HTML, Fields: m.Fields, Known: m.Known}
+	attachments := d.compose.Attachments
+	if m.Entity != nil {
+		c.Text, c.HTML, attachments = m.Entity.body.Content()
+	}
+	for _, a := range attachments {
+		c.Attachments = append(c.Attachments, policy.Attachment{Name: a.Name, ContentType: a.ContentType, Open: a.Open})
+	}
+	for _, r := range d.recipients {
+		if r.address.Name != "" {
+			c.Names = append(c.Names, r.address.Name)
+		}
+	}
+	return c
+}
+
+// decide asks the policy and fits a mode to each recipient.
+func (p *Plan) decide(ctx context.Context) {
+	decision, err := p.ask(ctx)
+	if err != nil || len(decision.Verdicts) != len(p.recipients) {
+		decision.Verdicts = make([]policy.Verdict, len(p.recipients)) // refuses all
+	}
+	offers := offerCache{}
+	for i := range p.recipients {
+		r := &p.recipients[i]
+		v := &decision.Verdicts[i]
+		r.addressee = p.draft.recipients[i]
+		r.code, r.rules = v.Code, v.Rules
+		if len(v.Modes) == 0 {
+			r.halt(i, RecipientError{Class: ErrPolicy, Status: Refused, Code: CodePolicy}, "the policy allows no mode for this recipient")
+			continue
+		}
+		p.fit(ctx, i, v, offers)
+	}
+}
+
+// ask calls the policy. A panic of it is an error without its text.
+func (p *Plan) ask(ctx context.Context) (d policy.Decision, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("policy panicked")
+		}
+	}()
+	m := &p.draft.msg
+	facts := &policy.Facts{
+		Time: p.made, Tenant: p.client.cfg.Tenant, From: p.draft.from, Actor: policy.Actor(m.Actor),
+		Purpose: m.Purpose, Stream: m.Stream, Label: m.Label, Patients: m.Patients,
+		Recipients:     make([]policy.RecipientFacts, len(p.draft.recipients)),
+		Classification: p.class, Size: p.content.size,
+	}
+	for i, r := range p.draft.recipients {
+		facts.Recipients[i] = policy.RecipientFacts{Address: r.address, Kind: r.kind, Patient: r.patient}
+	}
+	for _, a := range p.draft.compose.Attachments {
+		facts.Attachments = append(facts.Attachments, policy.AttachmentFacts{Name: a.Name, ContentType: a.ContentType})
+	}
+	return p.client.cfg.Policy.Decide(ctx, facts)
+}
+
+// offerCache remembers what the transport offers to a domain at an assurance,
+// so that many recipients of one domain cost one question.
+type offerCache map[offerKey]offered
+
+type offerKey struct {
+	domain string
+	need   transport.Assurance
+}
+
+type offered struct {
+	offer transport.Offer
+	err   error
+}
+
+// fit takes the first acceptable mode that is possible for recipient i.
+func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCache) {
+	r := &p.recipients[i]
+	why := RecipientError{Class: ErrPolicy, Status: Refused, Code: CodeNoMode}
+	var against []string
+	for _, mode := range v.Modes {
+		if mode != policy.TLS {
+			against = append(against, mode.String()+": not set up")
+			continue
+		}
+		r.need = needOf(v.TLS)
+		offer, err := p.offer(ctx, r, offers)
+		if err == nil {
+			err = p.suits(&offer, r.need)
+		}
+		if err == nil {
+			r.mode, r.offer = policy.TLS, offer
+			r.reason = "verified TLS, assurance " + offer.Assurance.String()
+			p.endsBy(offer.Until)
+			return
+		}
+		why = recipientError(i, err)
+		against = append(against, "tls: "+advice(why.Code))
+	}
+	r.halt(i, why, strings.Join(against, "; "))
+}
+
+// offer asks the transport, once for all recipients of a domain.
+func (p *Plan) offer(ctx context.Context, r *planned, offers offerCache) (transport.Offer, error) {
+	key := offerKey{r.domain, r.need}
+	if known, ok := offers[key]; ok {
+		return known.offer, known.err
+	}
+	var o offered
+	o.offer, o.err = guardOffer(ctx, p.client.cfg.Transport, transport.Query{
+		Stream: p.draft.msg.Stream.String(), From: p.draft.from, To: r.address, Need: r.need,
+	})
+	offers[key] = o
+	return o.offer, o.err
+}
+
+func guardOffer(ctx context.Context, t transport.Transport, q transport.Query) (o transport.Offer, err error) {
+	defer func() {
+		if recover() != nil {
+			o, err = transport.Offer{}, &transport.Error{Status: transport.Deferred, Reason: CodePanic, Stage: transport.StagePlan, Retry: true}
+		}
+	}()
+	return t.Offer(ctx, q)
+}
+
+// suits returns nil if the message may travel in clear inside the offered TLS.
+func (p *Plan) suits(o *transport.Offer, need transport.Assurance) error {
+	switch {
+	case !o.TLS:
+		return &transport.Error{Status: transport.Refused, Reason: transport.ErrNotSealed, Stage: transport.StagePlan}
+	case !o.Assurance.Meets(need):
+		return &transport.Error{Status: transport.Refused, Reason: transport.ErrAssurance, Stage: transport.StagePlan}
+	case o.SizeLimit > 0 && p.content.size > o.SizeLimit:
+		return &transport.Error{Status: transport.Rejected, Reason: transport.ErrSize, Stage: transport.StagePlan}
+	case !o.Until.IsZero() && !p.made.Before(o.Until):
+		return &transport.Error{Status: transport.Refused, Reason: transport.ErrAssurance, Stage: transport.StagePlan, Retry: true}
+	}
+	return nil
+}
+
+// advice says in words what stands against TLS, for people who plan.
+func advice(code string) string {
+	switch transport.Reason(code) {
+	case transport.ErrAssurance:
+		return "the relay's TLS is known to reach the relay only; attest that it enforces TLS onward, use one that offers REQUIRETLS, or a sealed mode"
+	case transport.ErrNotSealed:
+		return "this transport offers no TLS; it carries sealed messages only"
+	case transport.ErrTLSRequired:
+		return "the relay does not offer STARTTLS, or somebody removes it"
+	case transport.ErrSize:
+		return "the message is larger than the relay takes"
+	case transport.ErrConnect:
+		return "the relay can't be reached"
+	}
+	return fmt.Sprintf("not possible now (%s)", code)
+}

@@ -1,0 +1,88 @@
+package phimail
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/phimail/sdk/transport"
+)
+
+// envelope addresses the message to a group. The flag is set once the transport
+// is about to commit: from then on nobody but the peer knows.
+func (a *attempt) envelope(ctx context.Context, g group) (*transport.Envelope, *atomic.Bool) {
+	var committed atomic.Bool
+	p := a.plan
+	return &transport.Envelope{
+		ID: p.draft.messageID, Attempt: a.id, Stream: p.draft.msg.Stream.String(),
+		From: p.draft.from, To: addressesOf(p, g.items),
+		Open: func() (io.ReadCloser, error) { return p.content.open(ctx, a.signed), nil },
+		Size: a.size, Need: g.need, RequireTLS: g.requireTLS,
+		BeforeCommit: func(ctx context.Context) error {
+			if p.client.stopped.Load() {
+				return ErrStopped
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			committed.Store(true)
+			return nil
+		},
+	}, &committed
+}
+
+// guardSend turns a panic of the transport into an error without its text.
+func guardSend(ctx context.Context, t transport.Transport, env *transport.Envelope) (res *transport.Result, err error) {
+	defer func() {
+		if recover() != nil {
+			res, err = nil, &transport.Error{Status: transport.Deferred, Reason: CodePanic, Retry: true}
+		}
+	}()
+	return t.Send(ctx, env)
+}
+
+// fail notes that the recipient does not surely have the message.
+func (o *Outcome) fail(why *RecipientError) {
+	o.Status, o.Code, o.Retryable, o.Err = why.Status, why.Code, why.Retryable, why
+	o.Reason = why.Class.words()
+	if te, ok := errors.AsType[*transport.Error](why.Cause); ok {
+		o.Evidence.Reply, o.Evidence.Enhanced = te.Code, te.Enhanced
+	}
+}
+
+// answer notes what the transport said. What it claims beyond its own proof is
+// not believed.
+func (o *Outcome) answer(i int, r *transport.RecipientResult) {
+	o.Evidence.TLS, o.Evidence.Reply, o.Evidence.Enhanced = r.Proof, r.Code, r.Enhanced
+	status := statusOf(r.Status)
+	if status == Accepted && r.Err == nil {
+		o.Status, o.Code, o.Retryable = Accepted, CodeAccepted, false
+		if r.Proof == nil || !r.Proof.Assurance.Meets(o.Evidence.Need) {
+			o.Code, o.Reason = string(transport.ErrAssurance), "the transport accepted it with less proof than it offered"
+		}
+		return
+	}
+	if r.Err == nil {
+		status = Unknown
+	}
+	why := recipientError(i, r.Err)
+	if why.Status != status { // the result and its error disagree
+		why = RecipientError{Index: i, Class: ErrUnknown, Status: Unknown, Code: CodeTransport, Cause: why.Cause}
+	}
+	o.fail(&why)
+}
+
+// err is the *SendError of the recipients who failed, nil if none did.
+func (r *Receipt) err() error {
+	var failed []*RecipientError
+	for i := range r.Recipients {
+		if e := r.Recipients[i].Err; e != nil {
+			failed = append(failed, e)
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return &SendError{MessageID: r.MessageID, Recipients: failed, Total: len(r.Recipients)}
+}

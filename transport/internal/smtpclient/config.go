@@ -18,8 +18,6 @@ type Config struct {
 	Implicit bool
 	// Identity says who the peer must prove to be.
 	Identity Identity
-	// Login proves who we are, nil for no AUTH.
-	Login *Login
 }
 
 // Login is one set of credentials. With a Token the mechanism is XOAUTH2,

@@ -37,15 +37,15 @@ type Conn struct {
 }
 
 // Open makes a session of a fresh TCP connection: greeting, EHLO, STARTTLS, the
-// handshake, EHLO again, AUTH. It owns nc, and closes it if it fails. The error
-// is nil exactly if the session is good.
-func Open(ctx context.Context, nc net.Conn, cfg *Config) (*Conn, *transport.Error) {
+// handshake, EHLO again, and AUTH if login is not nil. It owns nc, and closes it
+// if it fails. The error is nil exactly if the session is good.
+func Open(ctx context.Context, nc net.Conn, cfg *Config, login *Login) (*Conn, *transport.Error) {
 	c := &Conn{cfg: cfg, wire: newWire(nc), out: make([]byte, 0, 1<<10), text: make([]byte, 0, maxPeerText)}
 	c.to = c.wire
 	c.in.reset(c.wire)
 	stop := c.watch(ctx)
 	c.limit = time.Now().Add(setupTimes * cfg.Timeout)
-	err := c.setup(ctx)
+	err := c.setup(ctx, login)
 	if stop(); c.dead && err == nil {
 		err = c.fault(ctx, transport.StageHello, os.ErrDeadlineExceeded)
 	}
@@ -56,7 +56,7 @@ func Open(ctx context.Context, nc net.Conn, cfg *Config) (*Conn, *transport.Erro
 	return c, nil
 }
 
-func (c *Conn) setup(ctx context.Context) *transport.Error {
+func (c *Conn) setup(ctx context.Context, login *Login) *transport.Error {
 	if c.cfg.Implicit {
 		if err := c.handshake(ctx); err != nil {
 			return err
@@ -80,10 +80,10 @@ func (c *Conn) setup(ctx context.Context) *transport.Error {
 	if r.code != 250 {
 		return c.refusal(transport.StageHello, r)
 	}
-	if c.cfg.Login == nil {
+	if login == nil {
 		return nil
 	}
-	return c.auth(ctx, c.cfg.Login)
+	return c.auth(ctx, login)
 }
 
 func (c *Conn) greeting(ctx context.Context) *transport.Error {

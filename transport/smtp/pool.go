@@ -1,0 +1,270 @@
+package smtp
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/internal/smtpclient"
+)
+
+// pool hands out sessions, warm ones first. Its slots bound the sessions in
+// use; since an idle one is always taken before a new one is made, they bound
+// all.
+type pool struct {
+	open    func(context.Context) (*smtpclient.Conn, *transport.Error)
+	maxUses int
+	idleFor time.Duration
+	goodbye time.Duration
+
+	slots   chan struct{}
+	closing chan struct{}
+	ctx     context.Context // ends when closing has no more patience
+	cancel  context.CancelFunc
+
+	wg     sync.WaitGroup // sends under way, and goodbyes
+	mu     sync.Mutex
+	closed bool
+	idle   []idleConn // the one used last is at the end
+	timer  *time.Timer
+	busy   map[*smtpclient.Conn]struct{}
+	parked int // slots withheld because the relay wants fewer connections
+	unpark time.Time
+}
+
+type idleConn struct {
+	conn  *smtpclient.Conn
+	since time.Time
+}
+
+// parkTime is how long a slot is withheld after the relay has refused one more
+// connection.
+const parkTime = time.Minute
+
+// closeGrace is how long close waits, once everything was interrupted, for a
+// host's own callbacks to come back.
+const closeGrace = time.Second
+
+func newPool(open func(context.Context) (*smtpclient.Conn, *transport.Error), conns, uses int, idle, goodbye time.Duration) *pool {
+	p := &pool{
+		open: open, maxUses: uses, idleFor: idle, goodbye: goodbye,
+		slots:   make(chan struct{}, conns),
+		closing: make(chan struct{}),
+		busy:    make(map[*smtpclient.Conn]struct{}, conns),
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// enter counts a call in, so that close waits for it. The caller calls p.wg.Done.
+func (p *pool) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.wg.Add(1)
+	return true
+}
+
+// get returns an idle session, or with fresh or none idle a new one. It waits
+// for a slot. Each session that it returns goes back with put.
+func (p *pool) get(ctx context.Context, fresh bool) (*smtpclient.Conn, *transport.Error) {
+	for {
+		if err := p.takeSlot(ctx); err != nil {
+			return nil, err
+		}
+		if !fresh {
+			if c := p.popIdle(); c != nil {
+				return c, nil
+			}
+		}
+		c, err := p.dial(ctx)
+		if err == nil {
+			return c, nil
+		}
+		if !crowded(err) || !p.park() {
+			<-p.slots
+			return nil, err
+		}
+		fresh = false // the slot stays withheld; wait for a session that is in use
+	}
+}
+
+func (p *pool) takeSlot(ctx context.Context) *transport.Error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return canceled(ctx)
+	case <-p.closing:
+		return errClosed()
+	}
+}
+
+// dial opens a session under both contexts: the caller's and the pool's.
+func (p *pool) dial(ctx context.Context) (*smtpclient.Conn, *transport.Error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
+	c, err := p.open(ctx)
+	if err != nil {
+		if p.ctx.Err() != nil && err.Reason == transport.ErrCanceled {
+			return nil, errClosed()
+		}
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy[c] = struct{}{}
+	if len(p.idle) > 0 && len(p.idle)+len(p.busy) > cap(p.slots) {
+		p.part(p.idle[0].conn) // a fresh one was asked for
+		p.idle = append(p.idle[:0], p.idle[1:]...)
+	}
+	if p.ctx.Err() != nil {
+		c.Interrupt() // close came by while it was in nobody's hands
+	}
+	return c, nil
+}
+
+func (p *pool) popIdle() *smtpclient.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	c := p.idle[n-1].conn
+	p.idle[n-1] = idleConn{}
+	p.idle = p.idle[:n-1]
+	p.busy[c] = struct{}{}
+	return c
+}
+
+// put takes a session back and keeps it warm, unless it is dead or worn out.
+func (p *pool) put(c *smtpclient.Conn) {
+	keep := !c.Dead() && c.Used() < p.maxUses
+	if limit := c.Extensions().MailMax; limit > 0 && c.Used() >= limit {
+		keep = false // RFC 9422 section 4.1
+	}
+	p.mu.Lock()
+	delete(p.busy, c)
+	keep = keep && !p.closed
+	if keep {
+		p.idle = append(p.idle, idleConn{c, time.Now()})
+		if p.timer == nil {
+			p.timer = time.AfterFunc(p.idleFor, p.expire)
+		}
+	}
+	unpark := p.parked > 0 && time.Now().After(p.unpark)
+	if unpark {
+		p.parked--
+	}
+	p.mu.Unlock()
+	if !keep {
+		p.part(c)
+	}
+	if unpark {
+		<-p.slots
+	}
+	<-p.slots
+}
+
+// part ends a session in the background. The caller was counted in.
+func (p *pool) part(c *smtpclient.Conn) {
+	if c.Dead() {
+		c.Close()
+		return
+	}
+	p.wg.Go(func() { c.Quit(p.goodbye) })
+}
+
+// expire ends the sessions that were idle for too long.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	now := time.Now()
+	n := 0
+	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.idleFor {
+		p.part(p.idle[n].conn)
+		n++
+	}
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	if p.timer = nil; len(p.idle) > 0 {
+		p.timer = time.AfterFunc(p.idleFor-now.Sub(p.idle[0].since), p.expire)
+	}
+}
+
+// crowded reports that the relay refused the connection for now, as it does
+// when there are too many.
+func crowded(err *transport.Error) bool {
+	return err.Stage == transport.StageGreeting && err.Code/100 == 4
+}
+
+// park withholds the caller's slot for a while, if another session is at work
+// that the caller can wait for.
+func (p *pool) park() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.busy) == 0 || p.parked >= cap(p.slots)-1 {
+		return false
+	}
+	p.parked++
+	p.unpark = time.Now().Add(parkTime)
+	return true
+}
+
+// close ends the pool; see [Transport.Close].
+func (p *pool) close(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		close(p.closing)
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	for _, i := range p.idle {
+		p.part(i.conn)
+	}
+	p.idle = nil
+	p.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() { defer close(done); p.wg.Wait() }()
+	select {
+	case <-done:
+		p.cancel()
+		return nil
+	case <-ctx.Done():
+	}
+	p.interrupt()
+	select {
+	case <-done:
+	case <-time.After(closeGrace):
+	}
+	return ctx.Err()
+}
+
+// interrupt cuts off everything under way.
+func (p *pool) interrupt() {
+	p.cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.busy {
+		c.Interrupt()
+	}
+}
+
+func errClosed() *transport.Error {
+	return &transport.Error{Status: transport.Refused, Reason: transport.ErrClosed, Stage: transport.StageConnect, Retry: true}
+}

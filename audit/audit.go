@@ -46,6 +46,9 @@ type Hash [sha256.Size]byte
 // String returns h in lower-case hex.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
+// MarshalText returns h in lower-case hex.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
 // Record is one link of the chain, as it is stored.
 type Record struct {
 	// Seq numbers records from 1 without a gap.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"time"
 )
 
@@ -27,7 +29,8 @@ func (l *Log) Append(ctx context.Context, events []Event) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("audit: append: %w", err)
 	}
-	r := &request{events: events, done: make(chan error, 1)}
+	r := l.requests.get(events)
+	defer l.requests.put(r)
 	if err := r.encode(l.cfg.Library); err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (l *Log) giveUp(r *request, err error) {
 	}
 	for i, q := range l.queue {
 		if q == r {
-			l.queue = append(l.queue[:i], l.queue[i+1:]...)
+			l.queue = slices.Delete(l.queue, i, i+1)
 			l.answer(r, notStored, r.gaveUp)
 			return
 		}
@@ -119,12 +122,12 @@ func (l *Log) commit() {
 
 // commitBatch writes what is waiting, and says whether there was anything.
 func (l *Log) commitBatch() bool {
-	ctx, cancel := context.WithCancel(l.ctx)
-	defer cancel()
-	b := &batch{cancel: cancel}
-	if !l.take(b) {
+	l.gather()
+	ctx, b := l.take()
+	if b == nil {
 		return false
 	}
+	defer b.cancel()
 	v, err := l.store(ctx, b)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,25 +150,48 @@ func (l *Log) stop(err error) {
 	l.queue = nil
 }
 
-// take moves requests from the queue to b, within the limits of a batch.
-func (l *Log) take(b *batch) bool {
+// gather lets callers that were just answered come back with their next event
+// before the batch is cut: without it every second batch holds one record. It
+// yields only while the queue grows, so that it delays nobody.
+func (l *Log) gather() {
+	const rounds = 16
+	waiting := -1
+	for range rounds {
+		l.mu.Lock()
+		n := len(l.queue)
+		l.mu.Unlock()
+		if n == waiting {
+			return
+		}
+		waiting = n
+		runtime.Gosched()
+	}
+}
+
+// take moves requests from the queue to a batch, within its limits; it returns
+// nil if there are none.
+func (l *Log) take() (context.Context, *batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, records, size := 0, 0, 0
+	if len(l.queue) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	b := &batch{requests: l.taken[:0], cancel: cancel}
+	records, size := 0, 0
 	for _, r := range l.queue {
 		records += len(r.events)
 		size += len(r.rest)
-		if n > 0 && (records > l.cfg.MaxBatch || size > maxBatchBytes) {
+		if len(b.requests) > 0 && (records > l.cfg.MaxBatch || size > maxBatchBytes) {
 			break
 		}
 		r.batch = b
-		n++
+		b.requests = append(b.requests, r)
 	}
-	b.requests = append(b.requests, l.queue[:n]...)
-	b.waiting = n
-	l.queue = append(l.queue[:0], l.queue[n:]...)
-	clear(l.queue[len(l.queue):cap(l.queue)])
-	return n > 0
+	b.waiting = len(b.requests)
+	l.queue = slices.Delete(l.queue, 0, len(b.requests))
+	l.taken = b.requests
+	return ctx, b
 }
 
 // store writes b, again for as long as others append first.

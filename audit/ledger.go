@@ -1,6 +1,9 @@
 package audit
 
-import "fmt"
+import (
+	"fmt"
+	"hash/maphash"
+)
 
 // recentOutcomes is how many closed attempts and items a ledger remembers at
 // least. An attempt lives for one call, so that this is ample.
@@ -30,7 +33,7 @@ type ledger struct {
 	closed recent
 }
 
-func newLedger() *ledger { return &ledger{items: map[item]phase{}} }
+func newLedger() *ledger { return &ledger{items: map[item]phase{}, closed: newRecent()} }
 
 // open counts the items that have, or may have, an intent without an outcome.
 func (l *ledger) open() int { return len(l.items) }
@@ -114,25 +117,29 @@ func (l *ledger) settleIntent(key item, v verdict) {
 func standsAlone(status string) bool { return status == StatusRefused || status == StatusHeld }
 
 // recent remembers the last items that were added, recentOutcomes of them at
-// least and twice as many at most.
+// least and twice as many at most. It keeps 64-bit hashes under a random seed:
+// small, and nothing that a peer could make collide.
 type recent struct {
-	young, old map[item]struct{}
+	seed       maphash.Seed
+	young, old map[uint64]struct{}
+}
+
+func newRecent() recent {
+	return recent{seed: maphash.MakeSeed(), young: map[uint64]struct{}{}}
 }
 
 func (r *recent) add(key item) {
 	if len(r.young) >= recentOutcomes {
-		r.young, r.old = nil, r.young
+		r.young, r.old = map[uint64]struct{}{}, r.young
 	}
-	if r.young == nil {
-		r.young = map[item]struct{}{}
-	}
-	r.young[key] = struct{}{}
+	r.young[maphash.Comparable(r.seed, key)] = struct{}{}
 }
 
 func (r *recent) has(key item) bool {
-	if _, ok := r.young[key]; ok {
+	sum := maphash.Comparable(r.seed, key)
+	if _, ok := r.young[sum]; ok {
 		return true
 	}
-	_, ok := r.old[key]
+	_, ok := r.old[sum]
 	return ok
 }

@@ -36,7 +36,11 @@ type Log struct {
 	stopped error
 	endErr  error
 
-	chain chain // used by New, then by the committer only
+	// Used by New, then by the committer only.
+	chain chain
+	taken []*request
+
+	requests requestPool
 }
 
 // New opens a run on cfg.Sink. It first closes what dead runs have left: each of

@@ -1,0 +1,141 @@
+package compose
+
+import (
+	"bytes"
+	"mime"
+	"strings"
+
+	"github.com/emersion/go-message/textproto"
+)
+
+// treeBuilder takes a ready body apart.
+type treeBuilder struct {
+	limits        Limits
+	mixed         bool
+	parts, fields int
+}
+
+// node builds the part with these fields and this body. fallback is its media
+// type if it names none.
+func (b *treeBuilder) node(h textproto.Header, source []byte, fallback string, depth int) (*node, error) {
+	b.parts++
+	b.fields += h.Len()
+	if b.parts > b.limits.MaxParts || b.fields > b.limits.MaxFields {
+		return nil, entityFault("has more parts, or more fields in them, than allowed")
+	}
+	if depth > b.limits.MaxDepth {
+		return nil, entityFault("nests multiparts deeper than allowed")
+	}
+	n := &node{source: source}
+	if err := n.readType(h, fallback); err != nil {
+		return nil, err
+	}
+	if isProtected(n.mediaType) {
+		return n, b.protect(n, h, depth)
+	}
+	if strings.HasPrefix(n.mediaType, "multipart/") {
+		if n.malformed {
+			return nil, entityFault("has a multipart with a malformed Content-Type")
+		}
+		return n, b.branch(n, h, depth)
+	}
+	return n, n.leaf(h)
+}
+
+// readType reads the fields that say what a part is.
+func (n *node) readType(h textproto.Header, fallback string) error {
+	for _, key := range []string{"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-Id"} {
+		if len(h.Values(key)) > 1 {
+			return entityFault("has a part in which a Content field occurs twice")
+		}
+	}
+	n.mediaType = fallback
+	if value := h.Get("Content-Type"); value != "" {
+		t, params, err := mime.ParseMediaType(value)
+		if !strings.Contains(t, "/") {
+			return entityFault("has a part with a malformed Content-Type")
+		}
+		n.mediaType, n.params, n.malformed = t, params, err != nil
+		n.retyped = !n.malformed && cleanName(params, "name")
+	}
+	n.encoding = strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
+	if value := h.Get("Content-Disposition"); value != "" {
+		disposition, params, err := mime.ParseMediaType(value)
+		if err != nil {
+			// RFC 2183 section 2.8: an unknown one is an attachment.
+			n.disposition = "attachment"
+			return nil
+		}
+		n.renamed = cleanName(params, "filename")
+		n.disposition, n.fileName = disposition, decodeWords(params["filename"])
+	}
+	if n.fileName == "" {
+		n.fileName = decodeWords(n.params["name"])
+	}
+	return nil
+}
+
+// protect keeps a signed or encrypted part as it is, or refuses it.
+func (b *treeBuilder) protect(n *node, h textproto.Header, depth int) error {
+	if b.mixed {
+		return entityFault("is signed or encrypted and mixes line ends, so that its bytes are unsure; send it with CRLF")
+	}
+	var raw bytes.Buffer
+	if err := textproto.WriteHeader(&raw, h); err != nil || !fitsWire(raw.Bytes()) || !fitsWire(n.source) {
+		return entityFault("is signed or encrypted and has 8-bit text or lines over 998 bytes; sign or encrypt a 7-bit form")
+	}
+	n.protected, n.header, n.content = true, h, verbatim(n.source)
+	if n.mediaType == "multipart/signed" {
+		// Only to be read: what can't be taken apart is still sent.
+		if children, err := b.children(n, depth); err == nil {
+			n.children = children
+		}
+	}
+	return nil
+}
+
+// branch takes an ordinary multipart apart.
+func (b *treeBuilder) branch(n *node, h textproto.Header, depth int) error {
+	switch n.encoding {
+	case "", "7bit", "8bit", "binary":
+	default:
+		// RFC 2045 section 6.4; readers differ on what they make of it.
+		return entityFault("has a multipart with a transfer encoding, which is not allowed")
+	}
+	var err error
+	if n.children, err = b.children(n, depth); err != nil {
+		return err
+	}
+	n.fields, err = n.otherFields(h)
+	return err
+}
+
+// children builds the parts of a multipart.
+func (b *treeBuilder) children(n *node, depth int) ([]*node, error) {
+	boundary := n.params["boundary"]
+	if boundary == "" || len(boundary) > 200 {
+		return nil, entityFault("has a multipart without a valid boundary")
+	}
+	parts, ok := splitMultipart(n.source, boundary, b.limits.MaxParts)
+	if !ok {
+		return nil, entityFault("has a multipart whose delimiters are missing or too many; it may be cut off")
+	}
+	fallback := plainText
+	if n.mediaType == "multipart/digest" {
+		fallback = "message/rfc822" // RFC 2046 section 5.1.5
+	}
+	children := make([]*node, 0, len(parts))
+	for _, raw := range parts {
+		header, source := cutBlankLine(raw)
+		h, err := parseFields(header, b.limits.MaxHeaderBytes, b.limits.MaxFields)
+		if err != nil {
+			return nil, entityFault("has a part whose header is malformed or too large")
+		}
+		child, err := b.node(h, source, fallback, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, child)
+	}
+	return children, nil
+}

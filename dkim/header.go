@@ -131,6 +131,10 @@ func unfold(value []byte) string {
 
 // alignedFrom reports whether each author that a From field names is of domain.
 func alignedFrom(from, domain string) bool {
+	if d, ok := plainFrom(from); ok {
+		d, ok = normalize(d)
+		return ok && d == domain
+	}
 	// Only the domain counts, so that a charset we don't know is passed through.
 	words := &mime.WordDecoder{CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil }}
 	parser := mail.AddressParser{WordDecoder: words}
@@ -141,6 +145,29 @@ func alignedFrom(from, domain string) bool {
 	for _, a := range list {
 		i := strings.LastIndexByte(a.Address, '@')
 		if d, ok := normalize(a.Address[i+1:]); !ok || d != domain {
+			return false
+		}
+	}
+	return true
+}
+
+// plainFrom returns the domain of a From value of the usual form, unquoted words
+// and one address in angle brackets, without the cost of the whole grammar.
+// Whatever could mean something else is left to the parser.
+func plainFrom(from string) (domain string, ok bool) {
+	words, address, found := strings.Cut(from, "<")
+	address, closed := strings.CutSuffix(address, ">")
+	local, domain, at := strings.Cut(address, "@")
+	if !found || !closed || !at || !plainWord(words, " -") || !plainWord(local, ".-_+") || !plainWord(domain, ".-") {
+		return "", false
+	}
+	return domain, local != "" && domain != ""
+}
+
+func plainWord(s, others string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
 			return false
 		}
 	}

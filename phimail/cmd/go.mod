@@ -1,7 +1,26 @@
 module github.com/phimail/sdk/phimail/cmd
 
-go 1.26
+go 1.26.0
 
-require github.com/phimail/sdk v0.0.0
+require (
+	github.com/phimail/sdk v0.0.0
+	go.uber.org/goleak v1.3.0
+	golang.org/x/net v0.62.0
+)
+
+require (
+	github.com/emersion/go-message v0.18.2 // indirect
+	github.com/emersion/go-msgauth v0.7.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/mod v0.42.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+// The configuration file. YAML is what operators expect of a file that people
+// write; this parser is the maintained one (MIT and Apache-2.0, no dependency of
+// its own) and gives the line of every key and value, which the strict reading
+// here rests on.
+require go.yaml.in/yaml/v3 v3.0.6
 
 replace github.com/phimail/sdk => ../..

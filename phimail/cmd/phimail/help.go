@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// overview is what phimail prints when it is called without a command.
+func overview() string {
+	var b strings.Builder
+	b.WriteString(`phimail sends e-mail that may hold protected health information (PHI), refuses to
+send it unprotected, and keeps a tamper-evident record of what it did.
+
+    phimail send -config phimail.yaml -t < message.eml
+
+Commands:
+
+`)
+	for _, c := range commands() {
+		if c.run != nil {
+			_, _ = fmt.Fprintf(&b, "    %-8s %s\n", c.name, c.summary)
+		}
+	}
+	b.WriteString(`
+"phimail help COMMAND" or "phimail COMMAND -h" explains a command,
+"phimail help config" the configuration file, "phimail help exit" the exit codes.
+Flags come before other words. JSON goes to standard output, diagnostics to
+standard error.
+`)
+	return b.String()
+}
+
+func (a *app) help(_ context.Context, args []string) error {
+	if len(args) == 0 {
+		_, err := io.WriteString(a.stdout, overview())
+		return err
+	}
+	return a.helpOn(strings.Join(args, " "))
+}
+
+func (a *app) helpOn(topic string) error {
+	switch topic {
+	case "keygen":
+		topic = "keygen dkim"
+	case "help":
+		_, err := io.WriteString(a.stdout, overview())
+		return err
+	}
+	text, ok := helpTexts()[topic]
+	if !ok {
+		return fail(exitUsage, "there is no help on this; phimail help lists the commands")
+	}
+	_, err := io.WriteString(a.stdout, text)
+	return err
+}
+
+func helpTexts() map[string]string {
+	return map[string]string{
+		"send":             "usage: phimail send" + helpSend,
+		"plan":             "usage: phimail plan" + helpSend + helpPlan,
+		"audit":            helpAudit,
+		"audit verify":     helpAuditVerify,
+		"audit checkpoint": helpAuditCheckpoint,
+		"keygen dkim":      helpKeygen,
+		"doctor":           helpDoctor,
+		"config":           helpConfig,
+		"exit":             helpExit,
+	}
+}
+
+const helpSend = ` -config FILE [-t] [flags] [RECIPIENT...] < message.eml
+
+Reads one RFC 5322 message from standard input and writes a receipt, one line of
+JSON, to standard output.
+
+    -config FILE   the configuration file; see phimail help config
+    -t             send to the message's To, Cc and Bcc; otherwise name RECIPIENTs
+    -f ADDRESS     the sender, for a message without a From field
+    -purpose P     why: treatment, payment, operations, marketing, individual
+    -stream S      transactional (the default) or marketing
+    -actor ID      who sends, for the record: an identifier, not a name
+    -role ROLE     in which role
+    -patient ID    whom the message is about; may stand several times
+    -label NAME    your own name for this kind of message
+    -key KEY       the same key gives the same Message-ID, so that a recipient can
+                   tell a repeated message; needs host_secret_file
+
+Without -t the message goes to the RECIPIENTs and to nobody else. Those that its
+To or Cc field names stay there; the others become Bcc, and each gets a copy of
+their own. A single RECIPIENT of a message without To and Cc becomes its To. A To
+or Cc field that names anybody else is an error.
+The Message-ID, trace fields and Bcc of the message are not sent.
+
+The exit code says what became of the message: see phimail help exit.
+`
+
+const helpPlan = `
+plan sends and records nothing: it says what send would do now. The status of a
+recipient who would be sent to is "planned", and "reason" says why.
+`
+
+const helpAudit = `usage: phimail audit verify [-checkpoint FILE -key PUB] PATH
+       phimail audit checkpoint -config FILE
+
+"phimail audit verify -h" and "phimail audit checkpoint -h" explain them.
+`
+
+const helpAuditVerify = `usage: phimail audit verify [-checkpoint FILE -key PUB] PATH
+
+Reads the audit log at PATH, with the files that it was rotated to, and checks
+every record and link. It writes a report to standard output and exits with 0, or
+with 65 if the chain is broken, or with 74 if the log can't be read.
+
+    -checkpoint FILE   a checkpoint of this log, made earlier and kept elsewhere
+    -key PUB           the public key that it was signed for
+
+Without a checkpoint a log that was cut off at its end, or replaced by an older
+copy, looks whole.
+`
+
+const helpAuditCheckpoint = `usage: phimail audit checkpoint -config FILE
+
+Verifies the audit log of the configuration and writes a signed checkpoint of its
+end to standard output. Keep it where nobody who can write to the log can write.
+The key is audit.checkpoint_key_file; it is made when missing, and its public part
+is put beside it as FILE.pub. Keep a copy of that with the checkpoints.
+`
+
+const helpKeygen = `usage: phimail keygen dkim -domain DOMAIN -selector SELECTOR [-algorithm A] [-out FILE]
+
+Makes a key that signs mail from DOMAIN, and the DNS record to publish. The
+private key goes to FILE (mode 0600, never replacing anything), by default
+SELECTOR.DOMAIN.pem; the record goes to standard output, one line of JSON a key.
+
+    -domain DOMAIN       the domain of the From address
+    -selector SELECTOR   a new name for this key, such as s1
+    -algorithm A         rsa (the default), ed25519 or both. Few verifiers know
+                         ed25519, so use it beside rsa. With both, the second key
+                         has the selector SELECTOR-ed25519
+    -out FILE            where the private key goes
+`
+
+const helpDoctor = `usage: phimail doctor [-config FILE] [-domain DOMAIN]
+
+Checks what can be checked without sending: the configuration, the key files, the
+relay's TLS, the dates of agreements, the DNS records (DKIM, SPF, DMARC) of the
+configured domains or of DOMAIN, and the audit log. It writes a report to standard
+output, {"checks":[{"name","status","detail","remedy"}]}, and exits with 0, or with
+78 if a check failed. A status is ok, warn, fail or skipped; skipped means that it
+could not be checked, and says nothing good.
+`
+
+const helpExit = `Exit codes of phimail send and plan. The first line that fits counts:
+
+    0    accepted for all recipients (plan: would be sent to all)
+    76   unknown for a recipient, who may have it: look before sending again
+    70   accepted for some recipients, not for all
+    77   nobody has it: refused (policy, no key, TLS not verified)
+    69   nobody has it: rejected by the server
+    75   nobody has it: a temporary failure, try again later
+
+Before anything was sent:
+
+    64   the command line is wrong
+    65   the message is not valid (audit verify: the chain is broken)
+    74   the audit log can't be written or read
+    78   the configuration is wrong (doctor: a check failed)
+`
+
+const helpConfig = `The configuration file is YAML. Relative paths start at the file's directory. Secrets
+stand in environment variables (*_env) or files (*_file), never here. Key files
+that are missing are made with mode 0600, except dkim's: see phimail help keygen.
+
+from: "Riverside Clinic <no-reply@clinic.example>"
+senders: []                      # other addresses that From may be
+tenant: riverside                # stands on every record
+host_secret_file: host.key       # for send -key
+require_fips: false              # refuse to run unless GODEBUG=fips140=on
+transport:                       # smtp or maildir
+  smtp:
+    addr: "relay.example:587"
+    tls: starttls                # or implicit; the default is implicit on port 465
+    server_name: relay.example   # the name in its certificate; default: of addr
+    ca_file: ca.pem              # its certificate authority; default: the system's
+    pins: []                     # SHA-256 of its public key (SPKI), in hex or base64
+    client_cert: ""              # a client certificate and its key
+    client_key: ""
+    username_env: RELAY_USER     # or username_file
+    password_env: RELAY_PASSWORD # or password_file
+    timeout: 30s                 # of one command
+    enforces_tls: {signed: 2026-01-10, document: "relay TLS policy 7"}
+                                 # its promise of TLS onward; gives assurance attested
+  # maildir: {dir: out}          # no TLS: takes encrypted messages only
+  baa: {party: "Relay Inc", signed: 2026-01-10, expires: 2028-01-10, document: "BAA-2026-004"}
+modes: [smime, pgp, tls, escrow] # order of preference; only tls is set up so far
+tls_assurance: attested          # the least for tls: recipient (the default) or attested
+dkim: [{domain: clinic.example, selector: s1, key_file: dkim.pem}]
+policy:
+  classifier: all                # every message is PHI
+  subject: "Secure message"      # what an encrypted message shows outside
+  on_partial: refuse             # or deliverable: send to those who can be served
+audit:
+  file: audit.jsonl
+  pseudonym_key_file: audit.hmac # default: the log's name with .hmac
+  checkpoint_key_file: audit.key # default: the log's name with .key
+
+Recipients get mail by tls only if its assurance is enough: "recipient" takes a
+relay that accepts REQUIRETLS, "attested" a relay with enforces_tls.
+`

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/phimail/sdk/phimail"
+	"github.com/phimail/sdk/policy"
+)
+
+// The exit codes of a message that was handled, as sysexits.h has them.
+const (
+	exitPartly   = 70 // some accepted, not all
+	exitRejected = 69 // the peer's permanent no
+	exitDeferred = 75 // a temporary failure
+	exitUnknown  = 76 // somebody may have it
+	exitRefused  = 77 // ours: policy, no key, TLS not verified
+)
+
+// exitCode says what became of a message. The first line that fits counts:
+//
+//	0   all accepted
+//	76  unknown for any recipient: it may have been taken, so don't send again blindly
+//	70  accepted for some, not for all
+//	77  nobody has it; refused for any: policy, no key, TLS not verified
+//	69  nobody has it; rejected for any
+//	75  nobody has it; deferred: try again later
+func exitCode(recipients []phimail.Outcome) int {
+	var n [phimail.Held + 1]int
+	for i := range recipients {
+		s := recipients[i].Status
+		if s > phimail.Held {
+			s = phimail.Unknown
+		}
+		n[s]++
+	}
+	good := n[phimail.Accepted] + n[phimail.Planned]
+	switch {
+	case n[phimail.Unknown] > 0 || len(recipients) == 0:
+		return exitUnknown
+	case good == len(recipients):
+		return exitOK
+	case good > 0:
+		return exitPartly
+	case n[phimail.Refused]+n[phimail.Held] > 0:
+		return exitRefused
+	case n[phimail.Rejected] > 0:
+		return exitRejected
+	}
+	return exitDeferred
+}
+
+// receiptJSON is the receipt as scripts read it.
+type receiptJSON struct {
+	MessageID      string          `json:"message_id"`
+	IdempotencyKey string          `json:"idempotency_key"`
+	Recipients     []recipientJSON `json:"recipients"`
+	// Attempt names this call in the audit log.
+	Attempt string `json:"attempt,omitempty"`
+}
+
+type recipientJSON struct {
+	Address   string       `json:"address"`
+	Mode      string       `json:"mode"`
+	Status    string       `json:"status"`
+	Retryable bool         `json:"retryable"`
+	Assurance string       `json:"assurance"`
+	Code      string       `json:"code"`
+	Reason    string       `json:"reason"`
+	Evidence  evidenceJSON `json:"evidence"`
+}
+
+// evidenceJSON names things as the audit log does.
+type evidenceJSON struct {
+	Need          string   `json:"need,omitempty"`
+	TLSPeer       string   `json:"tls_peer,omitempty"`
+	TLSVersion    string   `json:"tls_version,omitempty"`
+	TLSSuite      string   `json:"tls_suite,omitempty"`
+	TLSCurve      string   `json:"tls_curve,omitempty"`
+	TLSSPKI       string   `json:"tls_spki,omitempty"`
+	TLSIssuerSPKI string   `json:"tls_issuer_spki,omitempty"`
+	TLSVerified   string   `json:"tls_verified,omitempty"`
+	RequireTLS    bool     `json:"requiretls,omitempty"`
+	Reply         int      `json:"reply,omitempty"`
+	Enhanced      string   `json:"enhanced,omitempty"`
+	DKIM          []string `json:"dkim,omitempty"`
+	Digest        string   `json:"digest,omitempty"`
+	Size          int64    `json:"size,omitempty"`
+}
+
+// writeReceipt writes r as one line of JSON.
+func writeReceipt(w io.Writer, r *phimail.Receipt) error {
+	out := receiptJSON{
+		MessageID: r.MessageID, IdempotencyKey: r.IdempotencyKey, Attempt: r.Attempt,
+		Recipients: make([]recipientJSON, len(r.Recipients)),
+	}
+	for i := range r.Recipients {
+		out.Recipients[i] = recipientOf(&r.Recipients[i])
+	}
+	return writeJSON(w, out)
+}
+
+func recipientOf(o *phimail.Outcome) recipientJSON {
+	e := &o.Evidence
+	r := recipientJSON{
+		Address: o.Address.Address, Mode: o.Mode.String(), Status: o.Status.String(),
+		Retryable: o.Retryable, Code: o.Code, Reason: o.Reason,
+		Evidence: evidenceJSON{
+			Reply: e.Reply, Enhanced: e.Enhanced, DKIM: e.DKIM, Digest: e.Digest, Size: e.Size,
+		},
+	}
+	if o.Mode == policy.TLS {
+		r.Evidence.Need = e.Need.String()
+	}
+	if p := e.TLS; p != nil {
+		r.Assurance = p.Assurance.String()
+		r.Evidence.TLSPeer, r.Evidence.TLSVersion, r.Evidence.TLSSuite = p.Peer, p.TLSVersion, p.CipherSuite
+		r.Evidence.TLSCurve, r.Evidence.TLSSPKI, r.Evidence.TLSIssuerSPKI = p.Curve, p.SPKI, p.IssuerSPKI
+		r.Evidence.TLSVerified, r.Evidence.RequireTLS = p.Verified, p.RequireTLS
+	}
+	return r
+}
+
+// writeJSON writes v as one line. Addresses keep their characters.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

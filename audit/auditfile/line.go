@@ -32,8 +32,9 @@ var errLine = errors.New("not a line of the log")
 
 // line is one parsed line: batch is zero unless the line ends a batch.
 type line struct {
-	rec   audit.Record
+	rec   audit.Record // Hash is the one that stands in the line
 	batch uint64
+	sound bool // Hash is that of Body
 }
 
 // appendLine appends rec as a line; batch is zero unless rec ends a batch.
@@ -48,8 +49,8 @@ func appendLine(dst []byte, rec *audit.Record, batch int) []byte {
 	return append(dst, frameEnd+"\n"...)
 }
 
-// parseLine reads a line without its LF. The record's Body is a copy. It
-// succeeds only for what appendLine writes.
+// parseLine reads a line without its LF. The record's Body is a copy. A line that
+// is sound is one that appendLine writes, byte for byte.
 func parseLine(b []byte) (line, error) {
 	rest, hash, ok := cutHash(b)
 	if !ok {
@@ -63,10 +64,21 @@ func parseLine(b []byte) (line, error) {
 	copy(body, rest)
 	body[len(rest)] = '}'
 	rec, err := parseBody(body)
-	if err != nil || rec.Hash != hash {
+	if err != nil {
+		return line{}, err
+	}
+	sound := rec.Hash == hash
+	rec.Hash = hash
+	return line{rec: rec, batch: batch, sound: sound}, nil
+}
+
+// parseSound is parseLine for a line that must be sound.
+func parseSound(b []byte) (line, error) {
+	l, err := parseLine(b)
+	if err != nil || !l.sound {
 		return line{}, errLine
 	}
-	return line{rec: rec, batch: batch}, nil
+	return l, nil
 }
 
 // parseBody is audit.ParseRecord and what this format asks beyond it: that a
@@ -105,7 +117,7 @@ func cutBatch(b []byte) (rest []byte, batch uint64, ok bool) {
 		return nil, 0, false
 	}
 	batch, digits := parseNumber(b[i+len(frameBatch):])
-	return b[:i], batch, digits == len(b)-i-len(frameBatch)
+	return b[:i], batch, digits > 0 && digits == len(b)-i-len(frameBatch)
 }
 
 // parseSeq reads the number at the start of a Body or a line.

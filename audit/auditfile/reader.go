@@ -21,7 +21,7 @@ func (s *Sink) Scan(ctx context.Context, from uint64) iter.Seq2[audit.Record, er
 	case <-s.lock.quit:
 		return func(yield func(audit.Record, error) bool) { yield(audit.Record{}, audit.ErrClosed) }
 	default:
-		return scan(ctx, s.cfg.Path, from, nil)
+		return scan(ctx, s.cfg.Path, from, false, nil)
 	}
 }
 
@@ -71,9 +71,11 @@ func (r *Reader) Head(ctx context.Context) (audit.Head, error) {
 	return c.tail.head, nil
 }
 
-// Scan is Sink.Scan.
+// Scan is Sink.Scan, but for one thing: records that can be read and are not part
+// of the chain it yields as they stand, so that audit.Verify can say what is
+// wrong with them. Whoever else uses it must check the chain.
 func (r *Reader) Scan(ctx context.Context, from uint64) iter.Seq2[audit.Record, error] {
-	return scan(ctx, r.path, from, r.torn.Store)
+	return scan(ctx, r.path, from, true, r.torn.Store)
 }
 
 // Torn returns how many bytes the last Head or Scan found after the last whole

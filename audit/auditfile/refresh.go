@@ -128,7 +128,7 @@ func (s *Sink) resume(ctx context.Context) error {
 func (s *Sink) reload(ctx context.Context) error {
 	known, head := s.head, audit.Head{}
 	gone := &BreakError{File: s.name(), Seq: known.Seq, Reason: whyGone, rolledBack: known.Seq > 0}
-	for rec, err := range scan(ctx, s.cfg.Path, known.Seq, nil) {
+	for rec, err := range scan(ctx, s.cfg.Path, known.Seq, false, nil) {
 		switch {
 		case err != nil:
 			return err

@@ -110,9 +110,10 @@ func (c *chain) findTail() error {
 	return nil
 }
 
-// scan yields the records of the log at path from the number from on. If torn is
-// not nil, it receives how many bytes follow the last whole batch.
-func scan(ctx context.Context, path string, from uint64, torn func(int64)) iter.Seq2[audit.Record, error] {
+// scan yields the records of the log at path from the number from on, and checks
+// the chain unless it is lenient. If torn is not nil, it receives how many bytes
+// follow the last whole batch.
+func scan(ctx context.Context, path string, from uint64, lenient bool, torn func(int64)) iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
 		c, err := openChain(path)
 		if err != nil {
@@ -123,7 +124,7 @@ func scan(ctx context.Context, path string, from uint64, torn func(int64)) iter.
 		if torn != nil {
 			torn(c.tail.torn)
 		}
-		s := scanner{ctx: ctx, from: max(1, from), yield: yield}
+		s := scanner{ctx: ctx, from: max(1, from), lenient: lenient, yield: yield}
 		if err := s.chain(c); err != nil {
 			yield(audit.Record{}, err)
 		}
@@ -135,9 +136,10 @@ var errStopped = errors.New("auditfile: stopped")
 
 // scanner is one run over a chain.
 type scanner struct {
-	ctx   context.Context //nolint:containedctx // It lives as long as one call.
-	from  uint64
-	yield func(audit.Record, error) bool
+	ctx     context.Context //nolint:containedctx // It lives as long as one call.
+	from    uint64
+	lenient bool
+	yield   func(audit.Record, error) bool
 
 	head  audit.Head // the last record that was read
 	known bool       // there is one
@@ -165,11 +167,23 @@ func (s *scanner) chain(c *chain) error {
 		}
 	}
 	if c.live != nil {
-		if err := s.file(c.live, filepath.Base(c.path), c.tail.end); err != nil {
+		if err := s.live(c); err != nil {
 			return done(err)
 		}
 	}
 	return c.broken
+}
+
+func (s *scanner) live(c *chain) error {
+	end := c.tail.end
+	if s.lenient && c.broken != nil {
+		info, err := c.live.Stat()
+		if err != nil {
+			return err
+		}
+		end = info.Size()
+	}
+	return s.file(c.live, filepath.Base(c.path), end)
 }
 
 func done(err error) error {
@@ -206,6 +220,7 @@ func (s *scanner) file(f io.ReaderAt, name string, end int64) error {
 		}
 	}
 	w := walk(f, start, end, s.head, s.known, start == 0)
+	w.lenient = s.lenient
 	for {
 		rec, err := w.next()
 		why := stop("")
@@ -242,6 +257,9 @@ func (s *scanner) broken(w *walker, name, why string) error {
 // walk from there finds and names it.
 func seek(f io.ReaderAt, end int64, seq uint64) (int64, error) {
 	const near = 64 << 10
+	if seq <= 1 {
+		return 0, nil
+	}
 	low, high := int64(0), end
 	for high-low > near {
 		mid, err := nextLine(f, low+(high-low)/2, high)

@@ -137,7 +137,7 @@ func (t *tornScan) part(b []byte, ended, last bool) bool {
 	case !ended:
 		return t.holes || begins(b, t.head)
 	}
-	l, err := parseLine(b)
+	l, err := parseSound(b)
 	switch {
 	case err != nil:
 		return false
@@ -172,7 +172,7 @@ func begins(b []byte, head audit.Head) bool {
 	// A whole line with something other than LF behind it was not torn.
 	if i := bytes.LastIndex(b, []byte(frameHash)); i >= 0 {
 		if end := i + len(frameHash) + hexLen + len(frameEnd); end < len(b) {
-			_, err := parseLine(b[:end])
+			_, err := parseSound(b[:end])
 			return err != nil
 		}
 	}

@@ -52,6 +52,9 @@ const (
 type walker struct {
 	src  *bufio.Reader
 	long []byte // a line that is longer than src's buffer
+	// lenient passes over records that can be read but are not part of the
+	// chain, for audit.Verify to say what is wrong with them.
+	lenient bool
 
 	off   int64      // the end of the last good line
 	head  audit.Head // the last good record
@@ -68,7 +71,7 @@ type walker struct {
 // line must follow head, and whole says that it begins a batch.
 func walk(f io.ReaderAt, from, to int64, head audit.Head, known, whole bool) *walker {
 	return &walker{
-		src:  bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), 64<<10),
+		src:  bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), int(min(64<<10, to-from))),
 		off:  from,
 		head: head, known: known,
 		end: from, endHead: head, whole: whole,
@@ -89,11 +92,14 @@ func (w *walker) next() (audit.Record, error) {
 		return audit.Record{}, err
 	}
 	l, err := parseLine(text[:len(text)-1])
+	linked := !w.known || follows(&l.rec, w.head)
 	switch {
-	case err != nil:
+	case err != nil, !l.sound && !w.lenient:
 		return audit.Record{}, stop(whyLine)
-	case w.known && !follows(&l.rec, w.head):
+	case !linked && !w.lenient:
 		return audit.Record{}, stop(whyLink)
+	case !l.sound || !linked:
+		w.whole = false // The count of this batch says nothing new.
 	case l.batch > 0 && w.whole && l.batch != w.pending+1:
 		return audit.Record{}, stop(whyCount)
 	}

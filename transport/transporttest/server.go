@@ -1,0 +1,133 @@
+package transporttest
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Server is a scriptable SMTP server on loopback that records what it gets. It
+// is safe for concurrent use.
+type Server struct {
+	ca      *CA
+	cert    tls.Certificate
+	scripts []Script
+	ln      net.Listener
+	journal journal
+
+	wg     sync.WaitGroup
+	done   chan struct{} // closed by Close
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+// NewServer listens on a port of 127.0.0.1. The nth connection follows the nth
+// script, further ones the last; no script at all is a benign relay. Its
+// certificates are of ca.
+func NewServer(ca *CA, scripts ...Script) (*Server, error) {
+	cert, err := ca.Issue(Valid, Host)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("transporttest: listening on loopback: %w", err)
+	}
+	if len(scripts) == 0 {
+		scripts = []Script{{}}
+	}
+	s := &Server{
+		ca: ca, cert: cert, scripts: scripts, ln: ln,
+		done:  make(chan struct{}),
+		conns: make(map[net.Conn]struct{}),
+	}
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+// Addr returns the server's host:port.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Target returns what a transport needs to reach the server and to trust it,
+// with a time limit of 10 seconds and the credentials of the first script.
+func (s *Server) Target() Target {
+	first := s.scripts[0]
+	return Target{
+		Addr:        s.Addr(),
+		ServerName:  Host,
+		RootCAs:     s.ca.Pool(),
+		ImplicitTLS: first.TLS.Implicit,
+		Username:    first.Username,
+		Password:    first.Password,
+		Timeout:     10 * time.Second,
+	}
+}
+
+// Sessions returns what was seen of each connection so far, in the order of
+// their arrival.
+func (s *Server) Sessions() []Session { return s.journal.copySessions() }
+
+// Messages returns the messages taken so far.
+func (s *Server) Messages() []Message { return s.journal.copyMessages() }
+
+// Reached returns a channel that is closed when a session first gets to p.
+func (s *Server) Reached(p Point) <-chan struct{} { return s.journal.signal(p) }
+
+// Close cuts all connections and waits until the server's goroutines are gone.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.done)
+	err := s.ln.Close()
+	for c := range s.conns {
+		err = errors.Join(err, c.Close())
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	return err
+}
+
+func (s *Server) accept() {
+	for n := 0; ; n++ {
+		conn, err := s.ln.Accept()
+		if err != nil {
+			return // closed
+		}
+		script := &s.scripts[min(n, len(s.scripts)-1)]
+		if !s.register(conn) {
+			_ = conn.Close()
+			return
+		}
+		s.wg.Go(func() {
+			defer s.drop(conn)
+			newSession(s, conn, script).serve()
+		})
+	}
+}
+
+func (s *Server) register(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) drop(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.conns[c]; ok && !s.closed {
+		delete(s.conns, c)
+		_ = c.Close() // it may be closed by the script already
+	}
+}

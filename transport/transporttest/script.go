@@ -51,6 +51,20 @@ func Keywords() []string {
 	return []string{"PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"}
 }
 
+func (s *Script) clear() []string {
+	if s.Clear != nil {
+		return s.Clear
+	}
+	return append(Keywords(), "STARTTLS")
+}
+
+func (s *Script) inside() []string {
+	if s.Inside != nil {
+		return s.Inside
+	}
+	return append(Keywords(), "AUTH PLAIN LOGIN XOAUTH2")
+}
+
 // Point is a place in a session where a [Step] may take over.
 type Point string
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -155,19 +156,10 @@ func (c *session) command(line string) bool {
 
 func (c *session) hello() bool {
 	c.mail = nil
-	point, words := AtHello, c.script.Clear
 	if c.rec.TLS {
-		point, words = AtHelloTLS, c.script.Inside
+		return c.answer(AtHelloTLS, helloReply(c.script.inside()))
 	}
-	if words == nil {
-		words = Keywords()
-		if c.rec.TLS {
-			words = append(words, "AUTH PLAIN LOGIN XOAUTH2")
-		} else {
-			words = append(words, "STARTTLS")
-		}
-	}
-	return c.answer(point, helloReply(words))
+	return c.answer(AtHello, helloReply(c.script.clear()))
 }
 
 func helloReply(words []string) string {
@@ -184,7 +176,12 @@ func helloReply(words []string) string {
 }
 
 func (c *session) startTLS() bool {
-	said, ok := c.say(AtStartTLS, "220 2.0.0 go ahead\r\n")
+	reply := "220 2.0.0 go ahead\r\n"
+	offered := func(word string) bool { return strings.EqualFold(word, "STARTTLS") }
+	if c.rec.TLS || !slices.ContainsFunc(c.script.clear(), offered) {
+		reply = "502 5.5.1 not here\r\n"
+	}
+	said, ok := c.say(AtStartTLS, reply)
 	if !ok {
 		return false
 	}

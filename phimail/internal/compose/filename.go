@@ -36,7 +36,7 @@ func fileNameFault(s string, optional bool) string {
 
 // cleanFileName removes what a file name could deceive with: directories,
 // control characters, characters that reverse its order ("exe.fdp" for
-// "pdf.exe"), leading dots and what Windows ignores at the end.
+// "pdf.exe"), encoded words, leading dots and what Windows ignores at the end.
 func cleanFileName(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 || r == 0xFEFF || r == utf8.RuneError {
@@ -45,6 +45,9 @@ func cleanFileName(s string) string {
 		return r
 	}, s)
 	s = s[strings.LastIndexAny(s, `/\`)+1:]
+	// Many clients decode encoded words here, although RFC 2047 section 5
+	// forbids it: the name would turn into another.
+	s = strings.ReplaceAll(s, "=?", "=_")
 	return strings.TrimRight(strings.TrimLeft(s, ". "), ". ")
 }
 
@@ -52,13 +55,17 @@ func cleanFileName(s string) string {
 // accents removed and other characters replaced.
 func asciiFileName(s string) string {
 	var b strings.Builder
+	replaced := false
 	for _, r := range norm.NFD.String(s) {
 		switch {
 		case unicode.Is(unicode.Mn, r):
-		case r < ' ' || r >= 0x7F || r == '"' || r == '\\':
-			b.WriteByte('_')
-		default:
+			continue
+		case r >= ' ' && r < 0x7F && r != '"' && r != '\\':
 			b.WriteRune(r)
+			replaced = false
+		case !replaced:
+			b.WriteByte('_')
+			replaced = true
 		}
 	}
 	return b.String()
@@ -68,6 +75,9 @@ func asciiFileName(s string) string {
 // for. The table is ours, so that a message doesn't depend on the host's files.
 func typeByExtension(name string) string {
 	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return octetStream
+	}
 	switch strings.ToLower(name[dot+1:]) {
 	case "pdf":
 		return "application/pdf"

@@ -179,6 +179,7 @@ func checkLog(k *kit) {
 	for err := range faults {
 		if err != nil {
 			k.Errorf("a log on the sink: %v", err)
+			break // The others tell the same.
 		}
 	}
 	report, err := audit.Verify(k.ctx, h.sink, audit.VerifyOptions{})

@@ -74,7 +74,7 @@ func (t *Transport) deliver(ctx context.Context, c *smtpclient.Conn, env *transp
 // checkEnvelope finds the caller's mistakes. An address is checked by taking it
 // apart; on the wire it is put together again from the parts.
 func checkEnvelope(env *transport.Envelope) *transport.Error {
-	if len(env.To) == 0 || env.Open == nil || env.Size <= 0 {
+	if len(env.To) == 0 || env.Open == nil || env.Size <= 0 || env.Need > transport.Relay {
 		return misuse()
 	}
 	if _, ok := smtpclient.CheckAddress(env.From); !ok {

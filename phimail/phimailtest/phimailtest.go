@@ -130,13 +130,18 @@ func (r *Recorder) Events(t TB) []audit.Event {
 }
 
 // RequireProtected fails the test unless each message that r recorded was sealed
-// or carried by TLS as strong as its decision asked for, and each planned
-// recipient has exactly one outcome, after an intent where the message left.
+// or carried by TLS that reaches further than the relay and is as strong as its
+// decision asked for, and unless each planned recipient has exactly one outcome,
+// after an intent where the message left.
 func RequireProtected(t TB, r *Recorder) {
 	t.Helper()
 	for i, m := range r.Messages() {
-		if !m.Sealed && (m.Proof == nil || !m.Proof.Assurance.Meets(m.Need)) {
+		switch {
+		case m.Sealed:
+		case m.Proof == nil || !m.Proof.Assurance.Meets(m.Need):
 			t.Errorf("message %d left in clear without the TLS assurance that its decision asked for", i)
+		case !m.Proof.Assurance.Meets(transport.Attested):
+			t.Errorf("message %d left in clear by TLS that is known to reach the relay only", i)
 		}
 	}
 	type item struct {

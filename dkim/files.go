@@ -61,8 +61,7 @@ func NewFiles(files ...KeyFile) (*Files, error) {
 }
 
 func reasonOf(err error) Reason {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
 	}
 	return ErrPrivateKey

@@ -119,7 +119,9 @@ func TestAPrivateKeySurvivesItsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, ok := key.(interface{ Equal(crypto.PrivateKey) bool }); !ok || !same.Equal(back) {
+		if same, ok := key.(interface {
+			Equal(other crypto.PrivateKey) bool
+		}); !ok || !same.Equal(back) {
 			t.Error("another key came back")
 		}
 	}
@@ -135,7 +137,7 @@ func TestAPrivateKeySurvivesItsFile(t *testing.T) {
 
 func TestAPrivateKeyThatMustNotSignIsRefused(t *testing.T) {
 	t.Parallel()
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // has to be refused
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,11 @@ func checkKeys(keys []Key) []error {
 		}
 		name := c.Selector + "." + c.domain
 		if len(faults) == 0 && seen[name] {
-			errs = append(errs, &FieldError{Field: fmt.Sprintf("Keys[%d].Selector", i), Problem: "used twice for this domain; one selector publishes one key", Reason: ErrKey})
+			errs = append(errs, &FieldError{
+				Field:   fmt.Sprintf("Keys[%d].Selector", i),
+				Problem: "used twice for this domain; one selector publishes one key",
+				Reason:  ErrKey,
+			})
 		}
 		seen[name] = true
 	}

@@ -48,7 +48,7 @@ func TestEachVerifierAcceptsBothSignatures(t *testing.T) {
 
 func messages() map[string]string {
 	head, _, _ := strings.Cut(message, "\r\n\r\n")
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // content of a test, not a secret
+	random := rand.New(rand.NewPCG(1, 2))
 	var long strings.Builder
 	for long.Len() < 300<<10 {
 		long.WriteString(strings.Repeat("x y\t ", random.IntN(30)) + "\r\n")
@@ -303,6 +303,7 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 type failingClose struct {
 	io.Reader
+
 	err error
 }
 

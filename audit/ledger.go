@@ -113,8 +113,9 @@ func (l *ledger) settleIntent(key item, v verdict) {
 	}
 }
 
-// standsAlone says whether an outcome may have no intent: nothing left.
-func standsAlone(status string) bool { return status == StatusRefused || status == StatusHeld }
+// standsAlone says whether an outcome may have no intent: what is surely not
+// taken may have been given up while planning.
+func standsAlone(status string) bool { return status != StatusAccepted && status != StatusUnknown }
 
 // recent remembers the last items that were added, recentOutcomes of them at
 // least and twice as many at most. It keeps 64-bit hashes under a random seed:

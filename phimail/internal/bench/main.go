@@ -1,0 +1,53 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+)
+
+func main() {
+	if os.Getenv(serverEnv) != "" {
+		exit(serve())
+	}
+	n := flag.Int("n", 2000, "messages a round")
+	flag.Parse()
+	exit(run(os.Stdout, *n))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// run prints every comparison to w.
+func run(w io.Writer, n int) error {
+	pki, err := newPKI()
+	if err != nil {
+		return err
+	}
+	clearAddr, tlsAddr, stop, err := startServer(pki)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Fprintf(w, "%s, %d cores; median of %d rounds of %d\n", runtime.Version(), runtime.NumCPU(), rounds, n)
+	if err := benchSMTP(w, pki, clearAddr, tlsAddr, n); err != nil {
+		return err
+	}
+	if err := benchMIME(w, n); err != nil {
+		return err
+	}
+	if err := benchDKIM(w, n); err != nil {
+		return err
+	}
+	if err := benchAudit(w, n); err != nil {
+		return err
+	}
+	return benchSend(w, pki, tlsAddr, n)
+}

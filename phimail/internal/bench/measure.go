@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// rounds is how often contenders take turns; the median of the rounds counts,
+// since other work on the machine comes and goes.
+const rounds = 5
+
+// contender does n units of the same work as its peers.
+type contender struct {
+	name string
+	run  func(n int) error
+}
+
+// cost is what one unit took.
+type cost struct {
+	wall, cpu time.Duration
+}
+
+// race lets the contenders take turns and returns the median cost of a unit.
+func race(n int, contenders ...contender) (map[string]cost, error) {
+	samples := map[string][]cost{}
+	for range rounds {
+		for _, c := range contenders {
+			cpu, begin := cpuTime(), time.Now()
+			if err := c.run(n); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			wall := time.Since(begin)
+			samples[c.name] = append(samples[c.name], cost{wall / time.Duration(n), (cpuTime() - cpu) / time.Duration(n)})
+		}
+	}
+	medians := map[string]cost{}
+	for name, s := range samples {
+		medians[name] = cost{
+			median(s, func(c cost) time.Duration { return c.wall }),
+			median(s, func(c cost) time.Duration { return c.cpu }),
+		}
+	}
+	return medians, nil
+}
+
+func median(s []cost, by func(cost) time.Duration) time.Duration {
+	v := make([]time.Duration, len(s))
+	for i, c := range s {
+		v[i] = by(c)
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// cpuTime is the CPU this process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// spread does n units on some workers at once; each gets its number.
+func spread(n, workers int, do func(worker, n int) error) error {
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		share := n / workers
+		if w < n%workers {
+			share++
+		}
+		wg.Go(func() { errs[w] = do(w, share) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table prints rows of what was measured, each cost also as a multiple of base.
+func table(w io.Writer, title, base string, costs map[string]cost, order []string) {
+	fmt.Fprintf(w, "\n%s\n", title)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "\twall\tCPU here\twall, %s = 1\t\n", base)
+	for _, name := range order {
+		c, ok := costs[name]
+		if !ok {
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t\n", name, short(c.wall), short(c.cpu), float64(c.wall)/float64(costs[base].wall))
+	}
+	_ = t.Flush()
+}
+
+func short(d time.Duration) string { return fmt.Sprintf("%.1f µs", float64(d.Nanoseconds())/1e3) }
+
+// verdict prints a figure beside its goal.
+func verdict(w io.Writer, what string, got, goal float64, atLeast bool) {
+	word, held := "at most", got <= goal
+	if atLeast {
+		word, held = "at least", got >= goal
+	}
+	mark := "held"
+	if !held {
+		mark = "MISSED"
+	}
+	fmt.Fprintf(w, "  %s: %.2f (%s %.2f: %s)\n", what, got, word, goal, mark)
+}

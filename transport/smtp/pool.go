@@ -75,10 +75,10 @@ func (p *pool) get(ctx context.Context, fresh bool) (*smtpclient.Conn, *transpor
 		if err := p.takeSlot(ctx); err != nil {
 			return nil, err
 		}
-		if !fresh {
-			if c := p.popIdle(); c != nil {
-				return c, nil
-			}
+		if fresh {
+			p.makeRoom()
+		} else if c := p.popIdle(); c != nil {
+			return c, nil
 		}
 		c, err := p.dial(ctx)
 		if err == nil {
@@ -123,14 +123,20 @@ func (p *pool) dial(ctx context.Context) (*smtpclient.Conn, *transport.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy[c] = struct{}{}
-	if len(p.idle) > 0 && len(p.idle)+len(p.busy) > cap(p.slots) {
-		p.part(p.idle[0].conn) // a fresh one was asked for
-		p.idle = append(p.idle[:0], p.idle[1:]...)
-	}
 	if p.ctx.Err() != nil {
 		c.Interrupt() // close came by while it was in nobody's hands
 	}
 	return c, nil
+}
+
+// makeRoom parts with an idle session if a fresh one would be one too many.
+func (p *pool) makeRoom() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) > 0 && len(p.idle)+len(p.busy) >= cap(p.slots) {
+		p.part(p.idle[0].conn)
+		p.idle = append(p.idle[:0], p.idle[1:]...)
+	}
 }
 
 func (p *pool) popIdle() *smtpclient.Conn {

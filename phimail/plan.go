@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/phimail/sdk/audit"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
@@ -188,6 +187,6 @@ func (p *Plan) current(c *Client) error {
 }
 
 // pseudonym keeps tenants apart.
-func (p *Plan) pseudonym(log *audit.Log, kind, value string) string {
-	return log.Pseudonym(kind, p.client.cfg.Tenant+"\x00"+value)
+func (p *Plan) pseudonym(kind, value string) string {
+	return p.client.cfg.Audit.Pseudonym(kind, p.client.cfg.Tenant+"\x00"+value)
 }

@@ -5,45 +5,48 @@ import (
 	"github.com/phimail/sdk/policy"
 )
 
-// event fills e for recipient i as the receipt has it now.
-func (a *attempt) event(e *audit.Event, kind audit.Kind, i int) {
-	p, o := a.plan, &a.receipt.Recipients[i]
-	c, m, r := p.client, &p.draft.msg, &p.recipients[i]
-	log := c.cfg.Audit
-	e.Kind, e.Attempt, e.Item = kind, a.id, i+1
-
-	e.Tenant, e.Actor, e.Role, e.OnBehalfOf = c.cfg.Tenant, m.Actor.ID, m.Actor.Role, m.Actor.OnBehalfOf
-	for _, patient := range m.Patients {
-		e.Patients = append(e.Patients, p.pseudonym(log, "patient", patient))
+// event is what the records of all recipients have in common.
+func (a *attempt) event() audit.Event {
+	p := a.plan
+	c, m := p.client, &p.draft.msg
+	e := audit.Event{
+		Kind: audit.KindIntent, Attempt: a.id,
+		Tenant: c.cfg.Tenant, Actor: m.Actor.ID, Role: m.Actor.Role, OnBehalfOf: m.Actor.OnBehalfOf,
+		Purpose: m.Purpose.String(), Stream: m.Stream.String(), Label: m.Label,
+		MessageID: p.draft.messageID, Sender: p.pseudonym("address", senderKey(p.draft.from)), SenderDomain: p.draft.fromDomain,
+		Digest: a.digest, Size: a.size,
+		PHI: !p.class.NoPHI, Classification: p.class.Codes, PolicyDigest: p.policyDigest, ConfigDigest: c.configDigest,
+		Signed: "none", FIPS: c.fips,
 	}
-	e.Purpose, e.Stream, e.Label = m.Purpose.String(), m.Stream.String(), m.Label
-
-	e.MessageID = p.draft.messageID
-	e.Sender, e.SenderDomain = p.pseudonym(log, "address", senderKey(p.draft.from)), p.draft.fromDomain
-	e.Recipient, e.RecipientDomain = p.pseudonym(log, "address", senderKey(r.address)), r.domain
-	e.Digest, e.Size = a.digest, a.size
-
-	e.PHI, e.Classification = !p.class.NoPHI, p.class.Codes
+	for _, patient := range m.Patients {
+		e.Patients = append(e.Patients, p.pseudonym("patient", patient))
+	}
 	for _, category := range p.class.Special {
 		e.Categories = append(e.Categories, category.String())
 	}
-	e.Decision, e.Rules, e.PolicyDigest, e.ConfigDigest = r.code, r.rules, p.policyDigest, c.configDigest
+	return e
+}
 
-	e.Mode, e.Signed, e.DKIM, e.FIPS = r.mode.String(), "none", o.Evidence.DKIM, c.fips
+// address adds what was decided for recipient i.
+func (a *attempt) address(e *audit.Event, i int) {
+	r := &a.plan.recipients[i]
+	e.Item = i + 1
+	e.Recipient, e.RecipientDomain = a.plan.pseudonym("address", senderKey(r.address)), r.domain
+	e.Decision, e.Rules, e.Mode = r.code, r.rules, r.mode.String()
 	if r.mode == policy.TLS {
 		e.Need = r.need.String()
 	}
+	e.DKIM = a.receipt.Recipients[i].Evidence.DKIM
 	e.Transport, e.Provider, e.RequireTLS = r.offer.Name, r.offer.Provider, r.offer.RequireTLS
 	if r.offer.BAA != nil {
 		e.Agreement = r.offer.BAA.Document
 	}
-	if kind == audit.KindOutcome {
-		o.record(e)
-	}
 }
 
-// record adds what became of the recipient, and what was proven and no more.
+// record makes e the outcome: what became of the recipient, and what was proven
+// and no more.
 func (o *Outcome) record(e *audit.Event) {
+	e.Kind = audit.KindOutcome
 	e.Status, e.Reason, e.Retryable = o.Status.String(), o.Code, o.Retryable
 	e.Code, e.Enhanced = o.Evidence.Reply, o.Evidence.Enhanced
 	if o.Err != nil {

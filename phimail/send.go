@@ -27,6 +27,8 @@ type attempt struct {
 	signed []byte
 	digest string // of signed and the content, hex
 	size   int64
+	// events are the records of the intents, from which the outcomes follow.
+	events []audit.Event
 	// unrecorded is set when an outcome could not be recorded.
 	unrecorded error
 }
@@ -123,14 +125,16 @@ func (a *attempt) measure(ctx context.Context) error {
 // intend makes the intents durable, and the outcomes of those who are refused
 // already, in one append. After an error nothing may be sent.
 func (a *attempt) intend(ctx context.Context) error {
-	events := make([]audit.Event, len(a.receipt.Recipients))
+	a.events = make([]audit.Event, len(a.receipt.Recipients))
+	common := a.event()
 	sending := 0
-	for i := range events {
-		if a.receipt.Recipients[i].Status == Planned {
+	for i := range a.events {
+		a.events[i] = common
+		a.address(&a.events[i], i)
+		if o := &a.receipt.Recipients[i]; o.Status == Planned {
 			sending++
-			a.event(&events[i], audit.KindIntent, i)
 		} else {
-			a.event(&events[i], audit.KindOutcome, i)
+			o.record(&a.events[i])
 		}
 	}
 	if sending == 0 {
@@ -138,7 +142,7 @@ func (a *attempt) intend(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 		defer cancel()
 	}
-	err := a.plan.client.cfg.Audit.Append(ctx, events)
+	err := a.plan.client.cfg.Audit.Append(ctx, a.events)
 	if err == nil {
 		return nil
 	}
@@ -197,7 +201,8 @@ func (a *attempt) deliver(ctx context.Context, g group) {
 	}
 	events := make([]audit.Event, len(g.items))
 	for n, i := range g.items {
-		a.event(&events[n], audit.KindOutcome, i)
+		events[n] = a.events[i]
+		a.receipt.Recipients[i].record(&events[n])
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()

@@ -30,7 +30,8 @@ type node struct {
 	// that it must be written anew, renamed that the disposition must.
 	malformed, retyped, renamed bool
 
-	// source is the body as it came in, children what it holds.
+	// source is the body of a leaf or a protected part as it came in, with CRLF
+	// line ends; children are what a multipart holds.
 	source   []byte
 	children []*node
 

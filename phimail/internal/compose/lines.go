@@ -13,41 +13,33 @@ import (
 // 4.5.3.1.6), without its end.
 const maxLine = 998
 
-// source is a message with CRLF line ends, its blank line taken out.
-type source struct {
-	header, body []byte
-	// mixed says that the body came with both LF and CRLF: what it was made of
-	// can't be known.
-	mixed bool
-}
-
-// readCanonical reads a message of at most limit bytes.
-func readCanonical(r io.Reader, limit int64) (source, error) {
+// readMessage reads a message of at most limit bytes, and splits it at its blank
+// line. Line ends are LF or CRLF; nothing else that a relay could take for one is
+// in it.
+func readMessage(r io.Reader, limit int64) (header, body []byte, err error) {
+	fault := func(reason string) ([]byte, []byte, error) {
+		return nil, nil, &FaultError{Field: "message", Reason: reason}
+	}
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		// Its text may hold a path.
-		return source{}, &FaultError{Field: "message", Reason: "could not be read"}
+		return fault("could not be read")
 	}
 	if rest, ok := bytes.CutPrefix(raw, []byte("From ")); ok && !bytes.HasPrefix(bytes.TrimLeft(rest, " \t"), []byte{':'}) {
 		_, raw, _ = bytes.Cut(raw, []byte{'\n'})
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return source{}, &FaultError{Field: "message", Reason: "is empty"}
+		return fault("is empty")
 	}
-	header, body := cutBlankLine(raw)
-	headLF, _, ok := countLineEnds(header)
-	bodyLF, bodyCRLF, bodyOK := countLineEnds(body)
-	if !ok || !bodyOK {
-		return source{}, &FaultError{Field: "message", Reason: "has a NUL or a CR without LF; encode binary data as base64"}
+	lf, _, ok := countLineEnds(raw)
+	if !ok {
+		return fault("has a NUL or a CR without LF; encode binary data as base64")
 	}
-	if int64(len(raw)+headLF+bodyLF) > limit {
-		return source{}, &FaultError{Field: "message", Reason: "is larger than allowed"}
+	if int64(len(raw)+lf) > limit {
+		return fault("is larger than allowed")
 	}
-	return source{
-		header: toCRLF(header, headLF),
-		body:   toCRLF(body, bodyLF),
-		mixed:  bodyLF > 0 && bodyCRLF > 0,
-	}, nil
+	header, body = cutBlankLine(raw)
+	return header, body, nil
 }
 
 // cutBlankLine splits a message or a part at its first empty line. Both kinds of
@@ -74,12 +66,13 @@ func countLineEnds(b []byte) (lf, crlf int, ok bool) {
 	return lf, crlf, bytes.Count(b, []byte{'\r'}) == crlf && bytes.IndexByte(b, 0) < 0
 }
 
-// toCRLF returns b with its n bare LFs as CRLF.
-func toCRLF(b []byte, n int) []byte {
-	if n == 0 {
+// toCRLF returns b with CRLF line ends.
+func toCRLF(b []byte) []byte {
+	lf, _, _ := countLineEnds(b)
+	if lf == 0 {
 		return b
 	}
-	out := make([]byte, 0, len(b)+n)
+	out := make([]byte, 0, len(b)+lf)
 	for len(b) > 0 {
 		line, rest, ended := bytes.Cut(b, []byte{'\n'})
 		out = append(out, bytes.TrimSuffix(line, []byte{'\r'})...)
@@ -89,6 +82,13 @@ func toCRLF(b []byte, n int) []byte {
 		b = rest
 	}
 	return out
+}
+
+// mixesLineEnds reports whether b has both kinds, so that nobody knows which were
+// there when it was signed.
+func mixesLineEnds(b []byte) bool {
+	lf, crlf, _ := countLineEnds(b)
+	return lf > 0 && crlf > 0
 }
 
 // fitsWire reports whether any relay takes b as it is: 7-bit, no line too long.

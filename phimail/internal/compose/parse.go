@@ -71,17 +71,17 @@ type Parsed struct {
 //
 // Parts that would not survive a relay (8-bit text, lines over 998 bytes) are
 // encoded anew, and file names cleaned; everything else stays as it is. Signed
-// and encrypted parts ([Entity.Protected]) stay byte for byte; one that would not
-// survive, or that mixes line ends, is refused.
+// and encrypted parts ([Entity.Protected]) stay byte for byte, with CRLF line ends;
+// one that would not survive, or mixes line ends in what is signed, is refused.
 //
 // The error joins the faults found, each a [*FaultError].
 func Parse(r io.Reader, limits Limits) (*Parsed, error) {
 	limits = limits.withDefaults()
-	src, err := readCanonical(r, limits.MaxBytes)
+	header, body, err := readMessage(r, limits.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
-	head, err := parseFields(src.header, limits.MaxHeaderBytes, limits.MaxFields)
+	head, err := parseFields(header, limits.MaxHeaderBytes, limits.MaxFields)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func Parse(r io.Reader, limits Limits) (*Parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &treeBuilder{limits: limits, mixed: src.mixed}
-	root, err := b.node(content, src.body, plainText, 0)
+	b := &treeBuilder{limits: limits}
+	root, err := b.node(content, body, plainText, 0)
 	if err != nil {
 		return nil, err
 	}

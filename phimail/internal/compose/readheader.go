@@ -46,7 +46,7 @@ func readHeader(h textproto.Header) (*Parsed, textproto.Header, error) {
 		case strings.HasPrefix(key, "resent-"):
 			f.add(indexed("header", i), "belongs to a resent message; send a new one")
 		case key == "tls-required":
-			f.add(fields.Key(), "would lower the protection; remove it")
+			f.add("TLS-Required", "would lower the protection; remove it")
 		case strings.HasPrefix(key, "content-"):
 			raw, err := fields.Raw()
 			if err == nil {

@@ -10,12 +10,12 @@ import "bytes"
 func splitMultipart(body []byte, boundary string, limit int) ([][]byte, bool) {
 	var (
 		parts [][]byte
-		delim = []byte("\r\n--" + boundary)
+		delim = []byte("\n--" + boundary)
 		start = -1
 		at    = 0
 	)
 	for {
-		lineStart, lineEnd, last, ok := nextDelimiter(body, delim, at)
+		d, ok := nextDelimiter(body, delim, at)
 		if !ok {
 			return nil, false
 		}
@@ -23,43 +23,46 @@ func splitMultipart(body []byte, boundary string, limit int) ([][]byte, bool) {
 			if len(parts) == limit {
 				return nil, false
 			}
-			parts = append(parts, body[start:max(start, lineStart)])
+			parts = append(parts, body[start:max(start, d.before)])
 		}
-		if last {
+		if d.last {
 			return parts, start >= 0
 		}
 		// The line end of this delimiter may begin the next one.
-		start, at = lineEnd, lineEnd-2
+		start, at = d.after, d.after-1
 	}
 }
 
-// nextDelimiter finds the next delimiter line at or after body[at:]. lineStart is
-// where the line end before it begins, lineEnd where the line after it begins.
-func nextDelimiter(body, delim []byte, at int) (lineStart, lineEnd int, last, ok bool) {
-	first := at == 0
-	for {
-		end := 0
-		if first && bytes.HasPrefix(body, delim[2:]) {
-			lineStart, end = 0, len(delim)-2
-		} else {
+// delimiter is a line between parts.
+type delimiter struct {
+	// before is where the line end before it begins, after where the next line
+	// begins.
+	before, after int
+	last          bool
+}
+
+// nextDelimiter finds the first delimiter whose line end before it is at or after
+// body[at:]. The one at the very beginning has none.
+func nextDelimiter(body, delim []byte, at int) (delimiter, bool) {
+	for first := at == 0; ; first = false {
+		before, end := 0, len(delim)-1
+		if !first || !bytes.HasPrefix(body, delim[1:]) {
 			i := bytes.Index(body[at:], delim)
 			if i < 0 {
-				return 0, 0, false, false
+				return delimiter{}, false
 			}
-			lineStart, end = at+i, at+i+len(delim)
+			before, end = at+i, at+i+len(delim)
+			if before > 0 && body[before-1] == '\r' {
+				before--
+			}
 		}
-		first = false
-		rest := body[end:]
-		last = bytes.HasPrefix(rest, []byte("--"))
-		if last {
-			rest = rest[2:]
+		rest, last := bytes.CutPrefix(body[end:], []byte("--"))
+		rest = bytes.TrimPrefix(bytes.TrimLeft(rest, " \t"), []byte{'\r'})
+		if len(rest) > 0 && rest[0] == '\n' {
+			return delimiter{before, len(body) - len(rest) + 1, last}, true
 		}
-		trimmed := bytes.TrimLeft(rest, " \t")
-		switch {
-		case bytes.HasPrefix(trimmed, []byte("\r\n")):
-			return lineStart, len(body) - len(trimmed) + 2, last, true
-		case len(trimmed) == 0 && last:
-			return lineStart, len(body), true, true
+		if len(rest) == 0 && last {
+			return delimiter{before, len(body), true}, true
 		}
 		// A longer word, such as the boundary of a part within.
 		at = end

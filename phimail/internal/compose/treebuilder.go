@@ -11,7 +11,6 @@ import (
 // treeBuilder takes a ready body apart.
 type treeBuilder struct {
 	limits        Limits
-	mixed         bool
 	parts, fields int
 }
 
@@ -26,19 +25,20 @@ func (b *treeBuilder) node(h textproto.Header, source []byte, fallback string, d
 	if depth > b.limits.MaxDepth {
 		return nil, entityFault("nests multiparts deeper than allowed")
 	}
-	n := &node{source: source}
+	n := &node{}
 	if err := n.readType(h, fallback); err != nil {
 		return nil, err
 	}
 	if isProtected(n.mediaType) {
-		return n, b.protect(n, h, depth)
+		return n, b.protect(n, h, source, depth)
 	}
 	if strings.HasPrefix(n.mediaType, "multipart/") {
 		if n.malformed {
 			return nil, entityFault("has a multipart with a malformed Content-Type")
 		}
-		return n, b.branch(n, h, depth)
+		return n, b.branch(n, h, source, depth)
 	}
+	n.source = toCRLF(source)
 	return n, n.leaf(h)
 }
 
@@ -76,10 +76,11 @@ func (n *node) readType(h textproto.Header, fallback string) error {
 }
 
 // protect keeps a signed or encrypted part as it is, or refuses it.
-func (b *treeBuilder) protect(n *node, h textproto.Header, depth int) error {
-	if b.mixed {
-		return entityFault("is signed or encrypted and mixes line ends, so that its bytes are unsure; send it with CRLF")
+func (b *treeBuilder) protect(n *node, h textproto.Header, source []byte, depth int) error {
+	if n.isAmbiguous(source) {
+		return entityFault("is signed and mixes line ends, so that its bytes are unsure; send it with CRLF")
 	}
+	n.source = toCRLF(source)
 	var raw bytes.Buffer
 	if err := textproto.WriteHeader(&raw, h); err != nil || !fitsWire(raw.Bytes()) || !fitsWire(n.source) {
 		return entityFault("is signed or encrypted and has 8-bit text or lines over 998 bytes; sign or encrypt a 7-bit form")
@@ -87,15 +88,29 @@ func (b *treeBuilder) protect(n *node, h textproto.Header, depth int) error {
 	n.protected, n.header, n.content = true, h, verbatim(n.source)
 	if n.mediaType == "multipart/signed" {
 		// Only to be read: what can't be taken apart is still sent.
-		if children, err := b.children(n, depth); err == nil {
+		if children, err := b.children(n, source, depth); err == nil {
 			n.children = children
 		}
 	}
 	return nil
 }
 
+// isAmbiguous reports whether the bytes of a protected part depend on which of
+// its line ends are right. Programs mix them in what frames a signed part
+// (OpenSSL does), and in base64 they don't count.
+func (n *node) isAmbiguous(source []byte) bool {
+	switch {
+	case !mixesLineEnds(source), n.mediaType == "multipart/encrypted":
+		return false
+	case n.mediaType == "multipart/signed":
+		parts, ok := splitMultipart(source, n.params["boundary"], 2)
+		return !ok || mixesLineEnds(parts[0])
+	}
+	return n.encoding != "base64"
+}
+
 // branch takes an ordinary multipart apart.
-func (b *treeBuilder) branch(n *node, h textproto.Header, depth int) error {
+func (b *treeBuilder) branch(n *node, h textproto.Header, source []byte, depth int) error {
 	switch n.encoding {
 	case "", "7bit", "8bit", "binary":
 	default:
@@ -103,7 +118,7 @@ func (b *treeBuilder) branch(n *node, h textproto.Header, depth int) error {
 		return entityFault("has a multipart with a transfer encoding, which is not allowed")
 	}
 	var err error
-	if n.children, err = b.children(n, depth); err != nil {
+	if n.children, err = b.children(n, source, depth); err != nil {
 		return err
 	}
 	n.fields, err = n.otherFields(h)
@@ -111,12 +126,12 @@ func (b *treeBuilder) branch(n *node, h textproto.Header, depth int) error {
 }
 
 // children builds the parts of a multipart.
-func (b *treeBuilder) children(n *node, depth int) ([]*node, error) {
+func (b *treeBuilder) children(n *node, source []byte, depth int) ([]*node, error) {
 	boundary := n.params["boundary"]
 	if boundary == "" || len(boundary) > 200 {
 		return nil, entityFault("has a multipart without a valid boundary")
 	}
-	parts, ok := splitMultipart(n.source, boundary, b.limits.MaxParts)
+	parts, ok := splitMultipart(source, boundary, b.limits.MaxParts)
 	if !ok {
 		return nil, entityFault("has a multipart whose delimiters are missing or too many; it may be cut off")
 	}
@@ -126,12 +141,12 @@ func (b *treeBuilder) children(n *node, depth int) ([]*node, error) {
 	}
 	children := make([]*node, 0, len(parts))
 	for _, raw := range parts {
-		header, source := cutBlankLine(raw)
+		header, body := cutBlankLine(raw)
 		h, err := parseFields(header, b.limits.MaxHeaderBytes, b.limits.MaxFields)
 		if err != nil {
 			return nil, entityFault("has a part whose header is malformed or too large")
 		}
-		child, err := b.node(h, source, fallback, depth+1)
+		child, err := b.node(h, body, fallback, depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -140,9 +140,6 @@ func storage(err error) *transport.Error {
 	if errors.Is(err, ErrMaybeKept) {
 		e.Status, e.Retry = transport.Unknown, false
 	}
-	if errors.Is(err, transport.ErrClosed) {
-		return refused(transport.ErrClosed, transport.StageStore)
-	}
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		e.Cause = errno
 	}

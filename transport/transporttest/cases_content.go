@@ -1,6 +1,7 @@
 package transporttest
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/phimail/sdk/transport"
@@ -81,14 +82,21 @@ func badContent(change func(*parcel)) func(tb, *kit) {
 	}
 }
 
-// caseNoFinalCRLF: such content can't travel as it is by DATA.
+// caseNoFinalCRLF: DATA can't carry such content, so the transport refuses it
+// or ends the line (RFC 5321 section 4.1.1.4).
 func caseNoFinalCRLF(t tb, k *kit) {
 	r := newRig(t, k, nil)
 	p := r.parcel(1)
-	p.fill([]byte(strings.TrimSuffix(string(p.content), "\r\n")))
+	whole := p.content
+	p.fill(bytes.TrimSuffix(whole, []byte("\r\n")))
 	out := r.send(p)
-	r.truthful(p, out)
 	r.want(out, either(accepted(), refused()), transport.ErrContent)
+	for _, m := range r.delivered() {
+		if bytes.Equal(m.Data, whole) {
+			p.content = whole
+		}
+	}
+	r.truthful(p, out)
 }
 
 // badAddress: a line end in an address is a command to the peer. Whether that
@@ -103,8 +111,6 @@ func badAddress(change func(p *parcel, evil string)) func(tb, *kit) {
 			"a@x.example\rDATA",
 			"a@x.example\x00",
 			"a@x.example> SIZE=1",
-			"a b@x.example",
-			"a@x.example,b@x.example",
 			"<a@x.example>",
 			"@",
 		} {

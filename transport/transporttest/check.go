@@ -61,12 +61,22 @@ func (r *rig) checkRecipient(p *parcel, i int, rr transport.RecipientResult) {
 	if e.Reason == "" {
 		t.Errorf("recipient %d: the error has no reason", i)
 	}
-	if e.Retry && (rr.Status == transport.Unknown || rr.Status == transport.Rejected) {
+	if e.Retry && (rr.Status == transport.Unknown || final(e)) {
 		t.Errorf("recipient %d is %v and to be retried", i, rr.Status)
 	}
 	if !e.Retry && rr.Status == transport.Deferred {
 		t.Errorf("recipient %d is deferred and not to be retried", i)
 	}
+}
+
+// final reports the peer's permanent no to the message itself. One to our
+// credentials, say, may be mended and so retried.
+func final(e *transport.Error) bool {
+	switch e.Stage {
+	case transport.StageMail, transport.StageRcpt, transport.StageData, transport.StageContent, transport.StageCommit:
+		return e.Status == transport.Rejected && e.Reason == transport.ErrReply
+	}
+	return false
 }
 
 func (r *rig) checkProof(p *parcel, i int, rr transport.RecipientResult) {

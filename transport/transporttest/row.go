@@ -92,6 +92,9 @@ func (w row) run(t tb, k *kit) {
 func (w row) change(target *Target) {
 	if w.slow {
 		target.Timeout = patience
+		if w.script.At[AtDot] != nil {
+			target.Timeout /= 2 // the final reply may take many times as long (RFC 5321 section 4.5.3.2.6)
+		}
 	}
 	if w.target != nil {
 		w.target(target)

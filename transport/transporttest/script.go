@@ -82,8 +82,8 @@ const (
 	AtMail      Point = "MAIL"
 	AtRcpt      Point = "RCPT"
 	AtData      Point = "DATA"
-	AtContent   Point = "content" // once Step.After bytes of it are in
-	AtDot       Point = "final dot or BDAT LAST"
+	AtContent   Point = "content"   // once Step.After bytes of it are in
+	AtDot       Point = "final dot" // or BDAT LAST
 	AtChunk     Point = "BDAT"
 	AtIdle      Point = "idle" // after the reply to a message
 	AtReset     Point = "RSET"

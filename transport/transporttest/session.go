@@ -193,6 +193,10 @@ func (c *session) startTLS() bool {
 
 func (c *session) handshake() bool {
 	if step, scripted := c.step(AtHandshake); scripted {
+		// It is an answer to the client's hello, or it would be an injection.
+		if _, err := c.reader.Peek(1); err != nil {
+			return false
+		}
 		if c.perform(step) && c.flush() {
 			c.end(Mute)
 		}

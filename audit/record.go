@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"unicode/utf8"
 )
 
 // MaxBody is the most bytes that the Body of a Record may have, so that a
@@ -106,23 +105,16 @@ func cutFrame(body []byte) (Record, []byte, error) {
 
 // DecodeBody reads the Body of a record: its number, the hash of the record
 // before it and its event. It takes at most MaxBody bytes of the one form that
-// a Log writes. Fields that a later version added are ignored; a field that
-// stands twice, a nested object or a control character is refused, so that two
-// readers can't understand a record differently. Its only error is
-// ErrMalformed.
+// a Log writes. Fields that a later version added are ignored; anything that
+// two readers could understand differently, such as a name that stands twice, is
+// refused. Its only error is ErrMalformed.
 func DecodeBody(body []byte) (seq uint64, prev Hash, event Event, err error) {
 	rec, raw, err := cutFrame(body)
 	if err != nil {
 		return 0, Hash{}, Event{}, err
 	}
-	if !utf8.Valid(raw) {
-		return 0, Hash{}, Event{}, ErrMalformed
-	}
-	if err := checkObject(raw); err != nil {
+	if event, err = decodeEvent(raw); err != nil {
 		return 0, Hash{}, Event{}, err
-	}
-	if err := json.Unmarshal(raw, &event); err != nil {
-		return 0, Hash{}, Event{}, ErrMalformed
 	}
 	if event.Version < 1 || event.Kind == "" || event.Time == "" {
 		return 0, Hash{}, Event{}, ErrMalformed
@@ -140,79 +132,4 @@ func decodeRecord(rec *Record) (Event, error) {
 		return Event{}, ErrMalformed
 	}
 	return event, nil
-}
-
-// maxFields bounds the fields of an event, of this version and later ones.
-const maxFields = 256
-
-// checkObject makes sure that raw is flat: an object whose names are plain and
-// unique, whose values are strings, numbers, booleans or lists of them. What it
-// leaves to check, encoding/json does.
-func checkObject(raw []byte) error {
-	seen := make(map[string]struct{}, 64)
-	depth, name := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; c {
-		case '{':
-			if depth != 0 || i != 0 {
-				return ErrMalformed
-			}
-			depth, name = 1, true
-		case '[':
-			if depth++; depth != 2 {
-				return ErrMalformed
-			}
-		case ']', '}':
-			depth--
-		case ',':
-			name = depth == 1
-		case ' ', '\t', '\r', '\n':
-			return ErrMalformed
-		case '"':
-			text, err := cutString(raw[i:])
-			if err != nil {
-				return err
-			}
-			i += len(text) - 1
-			if name {
-				if err := checkName(seen, text[1:len(text)-1]); err != nil {
-					return err
-				}
-				name = false
-			}
-		}
-	}
-	return nil
-}
-
-// cutString returns the JSON string that raw begins with, with its quotes.
-func cutString(raw []byte) ([]byte, error) {
-	for i := 1; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case c == '\\':
-			i++
-		case c == '"':
-			return raw[:i+1], nil
-		case c < ' ':
-			return nil, ErrMalformed
-		}
-	}
-	return nil, ErrMalformed
-}
-
-// checkName refuses what encoding/json would fold onto another name.
-func checkName(seen map[string]struct{}, name []byte) error {
-	if len(name) == 0 || len(name) > 64 || len(seen) >= maxFields {
-		return ErrMalformed
-	}
-	for _, c := range name {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
-			return ErrMalformed
-		}
-	}
-	if _, ok := seen[string(name)]; ok {
-		return ErrMalformed
-	}
-	seen[string(name)] = struct{}{}
-	return nil
 }

@@ -79,33 +79,37 @@ type verifier struct {
 // run takes each record together with the one after it, which tells which of
 // two that don't fit was changed.
 func (v *verifier) run(ctx context.Context, src Source, head Head) error {
-	var held *Record
+	var held, none link
 	for rec, err := range src.Scan(ctx, 1) {
 		if err != nil {
-			return v.sourceFault(err, held)
+			return v.sourceFault(err, &held)
 		}
-		next := rec
-		if held != nil {
-			if err := v.take(held, &next); err != nil {
-				return err
-			}
-		}
-		held = &next
-	}
-	if held != nil {
-		if err := v.take(held, nil); err != nil {
+		next := link{stored: rec}
+		next.parsed, next.err = ParseRecord(rec.Body)
+		if err := v.take(&held, &next); err != nil {
 			return err
 		}
+		held = next
+	}
+	if err := v.take(&held, &none); err != nil {
+		return err
 	}
 	return v.end(head)
 }
 
+// link is a record as the source gave it and as its Body has it. The zero link
+// stands for none.
+type link struct {
+	stored, parsed Record
+	err            error
+}
+
+func (l *link) none() bool { return l.err == nil && l.parsed.Seq == 0 }
+
 // sourceFault checks what was held back, then judges the source's error.
-func (v *verifier) sourceFault(err error, held *Record) error {
-	if held != nil {
-		if err := v.take(held, nil); err != nil {
-			return err
-		}
+func (v *verifier) sourceFault(err error, held *link) error {
+	if err := v.take(held, &link{}); err != nil {
+		return err
 	}
 	if broken, ok := errors.AsType[*ChainError](err); ok {
 		return broken
@@ -128,36 +132,35 @@ func (v *verifier) end(head Head) error {
 	return nil
 }
 
-// take verifies one record that should follow the head.
-func (v *verifier) take(rec, next *Record) error {
+// take verifies one record that should follow the head. next is only asked for
+// its number and its link.
+func (v *verifier) take(cur, next *link) error {
+	if cur.none() {
+		return nil
+	}
 	head := v.report.Head
 	want := head.Seq + 1
-	parsed, err := ParseRecord(rec.Body)
-	if err != nil {
+	rec, after := &cur.parsed, &next.parsed
+	if cur.err != nil {
 		return &ChainError{Seq: want, Reason: ReasonMalformed}
 	}
-	var after Record
-	if next != nil {
-		// One that can't be parsed says nothing about this one.
-		after, _ = ParseRecord(next.Body)
-	}
-	if fault := misplaced(&parsed, &after, want); fault != nil {
+	if fault := misplaced(rec, after, want); fault != nil {
 		return fault
 	}
-	if rec.Seq != parsed.Seq || rec.Prev != parsed.Prev || rec.Hash != parsed.Hash {
+	if s := &cur.stored; s.Seq != rec.Seq || s.Prev != rec.Prev || s.Hash != rec.Hash {
 		return &ChainError{Seq: want, Reason: ReasonAltered}
 	}
-	if parsed.Prev != head.Hash {
-		return &ChainError{Seq: brokenLink(&parsed, &after), Reason: ReasonAltered}
+	if rec.Prev != head.Hash {
+		return &ChainError{Seq: brokenLink(rec, after), Reason: ReasonAltered}
 	}
 	_, _, event, err := DecodeBody(rec.Body)
 	if err != nil {
 		return &ChainError{Seq: want, Reason: ReasonMalformed}
 	}
-	if c := v.report.Checkpoint; c != nil && c.Head.Seq == want && c.Head.Hash != parsed.Hash {
+	if c := v.report.Checkpoint; c != nil && c.Head.Seq == want && c.Head.Hash != rec.Hash {
 		return &ChainError{Seq: want, Reason: ReasonForeign}
 	}
-	v.report.Head = Head{Seq: parsed.Seq, Hash: parsed.Hash}
+	v.report.Head = Head{Seq: rec.Seq, Hash: rec.Hash}
 	v.count(&event)
 	return nil
 }

@@ -117,6 +117,9 @@ func (s *Signer) Sign(ctx context.Context, domain string, message func() (io.Rea
 	if err != nil {
 		return nil, nil, err
 	}
+	if message == nil {
+		return nil, nil, fail(ErrRead)
+	}
 	r, err := message()
 	if err != nil {
 		return nil, nil, readError(err)

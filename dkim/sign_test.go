@@ -290,6 +290,24 @@ func TestAMessageThatCannotBeReadIsNotSigned(t *testing.T) {
 	}
 }
 
+func TestAReaderThatPanicsLeavesNoGoroutine(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t, dkim.Config{})
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic was lost")
+		}
+	}()
+	// What is left behind is found by the check for goroutines in TestMain.
+	_, _, _ = s.Sign(t.Context(), "clinic.example", func() (io.ReadCloser, error) {
+		tail := readerFunc(func([]byte) (int, error) { panic("reader") })
+		return io.NopCloser(io.MultiReader(strings.NewReader(sized(2*bufferOfSigner)), tail)), nil
+	})
+}
+
+// bufferOfSigner is about what a Signer reads before it starts to hash.
+const bufferOfSigner = 32 << 10
+
 func broken(text string, err error) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		tail := readerFunc(func([]byte) (int, error) { return 0, err })

@@ -215,6 +215,7 @@ func advice(code string) string {
 		return "the message is larger than the relay takes"
 	case transport.ErrConnect:
 		return "the relay can't be reached"
+	default:
+		return fmt.Sprintf("not possible now (%s)", code)
 	}
-	return fmt.Sprintf("not possible now (%s)", code)
 }

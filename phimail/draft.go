@@ -207,7 +207,7 @@ func (c *Client) messageID(d *draft) string {
 		_, _ = rand.Read(id[:]) // never fails
 	} else {
 		mac := hmac.New(sha256.New, c.cfg.HostSecret)
-		fmt.Fprintf(mac, "message-id v1\x00%d\x00%s\x00%s", len(c.cfg.Tenant), c.cfg.Tenant, d.msg.IdempotencyKey)
+		_, _ = fmt.Fprintf(mac, "message-id v1\x00%d\x00%s\x00%s", len(c.cfg.Tenant), c.cfg.Tenant, d.msg.IdempotencyKey)
 		copy(id[:], mac.Sum(nil))
 	}
 	return strings.ToLower(base32.StdEncoding.EncodeToString(id[:])) + "@" + compose.ASCIIDomain(d.fromDomain)

@@ -24,7 +24,7 @@ func ExampleClient_Plan() {
 		fmt.Println(err)
 		return
 	}
-	defer log.Close(ctx)
+	defer func() { _ = log.Close(ctx) }()
 	client, err := phimail.New(phimail.Config{
 		From:      mail.Address{Name: "Riverside Clinic", Address: "no-reply@clinic.example"},
 		Transport: mem.New(mem.Config{}),
@@ -34,7 +34,7 @@ func ExampleClient_Plan() {
 		fmt.Println(err)
 		return
 	}
-	defer client.Close(ctx)
+	defer func() { _ = client.Close(ctx) }()
 	plan, err := client.Plan(ctx, &phimail.Message{
 		To:      []phimail.Recipient{{Address: mail.Address{Address: "ann@patient.example"}}},
 		Subject: "Your visit", Text: "See you on Tuesday.\n",

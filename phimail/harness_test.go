@@ -54,7 +54,7 @@ func (r *relay) take(ctx context.Context, env *transport.Envelope) (*transport.R
 	if err != nil {
 		return transport.Fail(len(env.To), &transport.Error{Status: transport.Refused, Reason: transport.ErrOpen}), nil
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	raw, err := io.ReadAll(body)
 	if err != nil {
 		return transport.Fail(len(env.To), &transport.Error{Status: transport.Refused, Reason: transport.ErrOpen, Stage: transport.StageContent}), nil

@@ -26,6 +26,7 @@ type Plan struct {
 // planned is what was decided for one recipient.
 type planned struct {
 	addressee
+
 	mode  policy.Mode
 	need  transport.Assurance
 	offer transport.Offer

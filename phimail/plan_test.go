@@ -239,21 +239,23 @@ func TestClassifierFailuresCountAsPHI(t *testing.T) {
 	t.Parallel()
 	block := make(chan struct{})
 	t.Cleanup(func() { close(block) })
-	clear := policy.Classification{NoPHI: true}
+	harmless := policy.Classification{NoPHI: true}
 	tests := map[string]struct {
 		classifier classifier
 		phi        bool
 	}{
-		"none":  {nil, true},
-		"clear": {func(context.Context, *policy.Content) (policy.Classification, error) { return clear, nil }, false},
+		"none":     {nil, true},
+		"harmless": {func(context.Context, *policy.Content) (policy.Classification, error) { return harmless, nil }, false},
 		"zero": {func(context.Context, *policy.Content) (policy.Classification, error) {
 			return policy.Classification{}, nil
 		}, true},
-		"error": {func(context.Context, *policy.Content) (policy.Classification, error) { return clear, errors.New("x") }, true},
+		"error": {func(context.Context, *policy.Content) (policy.Classification, error) {
+			return harmless, errors.New("x")
+		}, true},
 		"panic": {func(context.Context, *policy.Content) (policy.Classification, error) { panic("x") }, true},
 		"hang": {func(context.Context, *policy.Content) (policy.Classification, error) {
 			<-block
-			return clear, nil
+			return harmless, nil
 		}, true},
 	}
 	for name, tt := range tests {
@@ -268,7 +270,7 @@ func TestClassifierFailuresCountAsPHI(t *testing.T) {
 				return verdicts(f, policy.Verdict{Modes: []policy.Mode{policy.TLS}}), nil
 			}}
 		})
-		if name == "clear" {
+		if name == "harmless" {
 			w = newWorld(t, func(c *phimail.Config) {
 				c.Classifier = tt.classifier
 				c.Policy = &rules{decide: func(f *policy.Facts) (policy.Decision, error) {

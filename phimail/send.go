@@ -50,10 +50,8 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 	}
 	a := &attempt{plan: plan, id: randomID()}
 	a.receipt, _ = plan.report(a.id)
-	if plan.sending() > 0 {
-		if err := a.sign(ctx); err != nil {
-			return nil, err
-		}
+	if plan.sending() > 0 && !a.sign(ctx) {
+		return nil, ErrPlanStale
 	}
 	if err := a.intend(ctx); err != nil {
 		return a.receipt, err
@@ -68,9 +66,10 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 	return a.receipt, a.receipt.err()
 }
 
-// sign makes the DKIM signatures and the digest of what will be handed over. If
-// the content changed it returns ErrPlanStale; other faults stop the recipients.
-func (a *attempt) sign(ctx context.Context) error {
+// sign makes the DKIM signatures and the digest of what will be handed over. It
+// returns false if the content is no longer the plan's; other faults stop the
+// recipients.
+func (a *attempt) sign(ctx context.Context) bool {
 	body := a.plan.content
 	var pass error
 	if dk := a.plan.client.cfg.DKIM; dk != nil {
@@ -80,7 +79,7 @@ func (a *attempt) sign(ctx context.Context) error {
 		if err != nil && pass == nil {
 			a.stopRest(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDKIM, Retryable: true, Cause: ownError(err)},
 				"the message could not be signed")
-			return nil
+			return true
 		}
 		a.signed = fields
 		for i := range a.receipt.Recipients {
@@ -92,16 +91,15 @@ func (a *attempt) sign(ctx context.Context) error {
 	}
 	switch {
 	case pass == nil:
-		return nil
 	case ctx.Err() != nil:
 		a.stopRest(canceled(ctx), "the caller's context ended before anything was sent")
-		return nil
 	case errors.Is(pass, errChanged) || errors.Is(pass, errTooLarge):
-		return ErrPlanStale
+		return false
+	default:
+		a.stopRest(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeContent, Retryable: true},
+			"an attachment could not be read")
 	}
-	a.stopRest(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeContent, Retryable: true},
-		"an attachment could not be read")
-	return nil
+	return true
 }
 
 // measure hashes the bytes that will be handed over.
@@ -248,6 +246,7 @@ func (a *attempt) stopRest(why RecipientError, reason string) {
 // watched remembers how a reading ended, since a signer hides it.
 type watched struct {
 	io.ReadCloser
+
 	err *error
 }
 

@@ -156,12 +156,12 @@ func ExampleNew() {
 		return
 	}
 	d, err := p.Decide(context.Background(), &policy.Facts{Recipients: make([]policy.RecipientFacts, 1)})
-	fmt.Println(d.Verdicts[0].Modes, d.Verdicts[0].TLS, d.Verdicts[0].Code, err)
+	fmt.Println(d.Verdicts[0].Modes, d.Verdicts[0].TLS.String(), d.Verdicts[0].Code, err)
 	// Output: [tls] attested phi-transmission <nil>
 }
 
 func ExampleHIPAA() {
 	d, err := policy.HIPAA().Decide(context.Background(), &policy.Facts{Recipients: make([]policy.RecipientFacts, 1)})
-	fmt.Println(d.Verdicts[0].Modes, d.Verdicts[0].TLS, err)
+	fmt.Println(d.Verdicts[0].Modes, d.Verdicts[0].TLS.String(), err)
 	// Output: [smime pgp tls escrow] recipient <nil>
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Mode is how a message is protected for one recipient. The zero value sends
 // nothing.
@@ -28,7 +31,7 @@ func (m Mode) String() string { return name(modeNames[:], uint8(m)) }
 func ParseMode(s string) (Mode, error) {
 	i, err := parse("mode", modeNames[:], s)
 	if err == nil && Mode(i) == Refuse {
-		return Refuse, fmt.Errorf("policy: mode must be one of tls, pgp, smime, escrow")
+		return Refuse, errors.New("policy: mode must be one of tls, pgp, smime, escrow")
 	}
 	return Mode(i), err
 }
@@ -69,7 +72,9 @@ const (
 	Unspecified Purpose = iota
 	// Treatment, Payment and Operations need no authorization (164.506(c)).
 	Treatment
+	// Payment: see Treatment.
 	Payment
+	// Operations: see Treatment.
 	Operations
 	// Marketing needs one (164.508(a)(3)).
 	Marketing

@@ -151,16 +151,18 @@ func (e *Error) Is(target error) bool {
 		return e.Status == Deferred
 	case ErrUnknown:
 		return e.Status == Unknown
+	default:
+		return false
 	}
-	return false
 }
 
 func (r Reason) tls() bool {
 	switch r {
 	case ErrTLSRequired, ErrTLSHandshake, ErrTLSPolicy, ErrPlaintextInjection, ErrCertificate, ErrRequireTLS, ErrAssurance:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Format hides the peer's text from every verb, %#v included.

@@ -160,7 +160,7 @@ func (courier) Offer(context.Context, transport.Query) (transport.Offer, error) 
 	return transport.Offer{Name: "courier"}, nil // sealed content only
 }
 
-func (courier) Send(ctx context.Context, env *transport.Envelope) (*transport.Result, error) {
+func (courier) Send(_ context.Context, env *transport.Envelope) (*transport.Result, error) {
 	if !env.Sealed {
 		return transport.Fail(len(env.To), &transport.Error{
 			Status: transport.Refused, Reason: transport.ErrNotSealed, Stage: transport.StagePlan,

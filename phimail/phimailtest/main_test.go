@@ -3,6 +3,7 @@ package phimailtest_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -16,7 +17,7 @@ type exampleT struct{ cleanups []func() }
 func (*exampleT) Helper()                      {}
 func (*exampleT) Context() context.Context     { return context.Background() }
 func (t *exampleT) Cleanup(f func())           { t.cleanups = append(t.cleanups, f) }
-func (*exampleT) Errorf(f string, args ...any) { fmt.Printf(f+"\n", args...) }
+func (*exampleT) Errorf(f string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, f+"\n", args...) }
 func (*exampleT) Fatalf(f string, args ...any) { panic(fmt.Sprintf(f, args...)) }
 
 func (t *exampleT) finish() {

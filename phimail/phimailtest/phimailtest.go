@@ -183,14 +183,12 @@ func (r *recording) Send(ctx context.Context, env *transport.Envelope) (*transpo
 	if fail != nil {
 		return transport.Fail(len(env.To), fail), nil
 	}
-	raw, err := read(env)
-	if err != nil {
+	raw, ok := read(env)
+	switch {
+	case !ok:
 		return transport.Fail(len(env.To), &transport.Error{Status: transport.Refused, Reason: transport.ErrOpen}), nil
-	}
-	if env.BeforeCommit != nil {
-		if err := env.BeforeCommit(ctx); err != nil {
-			return transport.Fail(len(env.To), &transport.Error{Status: transport.Refused, Reason: transport.ErrBeforeCommit}), nil
-		}
+	case env.BeforeCommit != nil && env.BeforeCommit(ctx) != nil:
+		return transport.Fail(len(env.To), &transport.Error{Status: transport.Refused, Reason: transport.ErrBeforeCommit}), nil
 	}
 	proof := &transport.Proof{Assurance: r.assurance, Verified: "recording"}
 	r.mu.Lock()
@@ -205,14 +203,11 @@ func (r *recording) Send(ctx context.Context, env *transport.Envelope) (*transpo
 	return res, nil
 }
 
-func read(env *transport.Envelope) ([]byte, error) {
+func read(env *transport.Envelope) (raw []byte, ok bool) {
 	body, err := env.Open()
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
-	raw, err := io.ReadAll(body)
-	if cerr := body.Close(); err == nil {
-		err = cerr
-	}
-	return raw, err
+	raw, err = io.ReadAll(body)
+	return raw, body.Close() == nil && err == nil
 }

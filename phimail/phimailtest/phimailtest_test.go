@@ -16,6 +16,7 @@ import (
 // report is a TB that remembers that the test failed.
 type report struct {
 	*testing.T
+
 	failures []string
 }
 

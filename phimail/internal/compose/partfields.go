@@ -77,8 +77,9 @@ func rewriteField(key string, raw []byte, value string) ([]byte, error) {
 	}
 	name, _, _ := bytes.Cut(raw, []byte{':'})
 	field := Field{Name: string(bytes.TrimRight(name, " \t")), Value: value}
-	if !isFieldName(field.Name) || key != "content-description" && !strings.HasPrefix(key, "x-") ||
-		textFault(value, maxValue) != "" || isASCII(value) && valueFault(value) != "" {
+	isText := key == "content-description" || strings.HasPrefix(key, "x-")
+	if !isFieldName(field.Name) || textFault(value, maxValue) != "" || !isASCII(value) && !isText ||
+		isASCII(value) && valueFault(value) != "" {
 		return nil, broken
 	}
 	var f folder
@@ -86,8 +87,15 @@ func rewriteField(key string, raw []byte, value string) ([]byte, error) {
 	return f.b, nil
 }
 
-// isCleanField reports whether a field can be sent as it is.
+// isCleanField reports whether a field can be sent as it is: fit for any relay,
+// without control characters, and without a line of spaces, which some take for
+// the end of the header.
 func isCleanField(raw []byte) bool {
+	for line := range bytes.SplitSeq(bytes.TrimSuffix(raw, []byte("\r\n")), []byte("\r\n")) {
+		if len(bytes.TrimLeft(line, " \t")) == 0 {
+			return false
+		}
+	}
 	for _, c := range raw {
 		if c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7F {
 			return false

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"mime"
 	"strings"
 
@@ -81,8 +80,12 @@ func (b *treeBuilder) protect(n *node, h textproto.Header, source []byte, depth 
 		return entityFault("is signed and mixes line ends, so that its bytes are unsure; send it with CRLF")
 	}
 	n.source = toCRLF(source)
-	var raw bytes.Buffer
-	if err := textproto.WriteHeader(&raw, h); err != nil || !fitsWire(raw.Bytes()) || !fitsWire(n.source) {
+	clean := fitsWire(n.source)
+	for fields := h.Fields(); clean && fields.Next(); {
+		raw, err := fields.Raw()
+		clean = err == nil && isCleanField(raw)
+	}
+	if !clean {
 		return entityFault("is signed or encrypted and has 8-bit text or lines over 998 bytes; sign or encrypt a 7-bit form")
 	}
 	n.protected, n.header, n.content = true, h, verbatim(n.source)

@@ -45,7 +45,9 @@ func (m *Message) checkHeader(f *faults) {
 	checkIDs(f, "InReplyTo", m.InReplyTo)
 	checkIDs(f, "References", m.References)
 	for i := range m.Header {
-		f.add(indexed("Header", i), m.Header[i].fault())
+		if reason := m.Header[i].fault(); reason != "" {
+			f.add(indexed("Header", i), reason)
+		}
 	}
 }
 

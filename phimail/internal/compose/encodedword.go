@@ -26,34 +26,32 @@ func (f *folder) encoded(s string) {
 		if room < 12 && !f.bare {
 			room = foldWidth - 1 - len(wordQ) - len(wordEnd)
 		}
-		n := cutWord(s, max(room, 12), useB)
-		word := appendWord(nil, s[:n], useB)
-		f.gap(" ", len(word))
-		f.b = append(f.b, word...)
-		f.col += len(word)
+		n, size := cutWord(s, max(room, 12), useB)
+		f.gap(" ", len(wordQ)+size+len(wordEnd))
+		f.b = appendWord(f.b, s[:n], useB)
+		f.col += len(wordQ) + size + len(wordEnd)
 		s = s[n:]
 	}
 }
 
-// cutWord returns how many bytes of s fit into room encoded ones. It is at least
-// one character.
-func cutWord(s string, room int, useB bool) int {
-	n, used := 0, 0
+// cutWord returns how many bytes of s fit into room encoded ones, and how many
+// those are. It takes at least one character.
+func cutWord(s string, room int, useB bool) (n, size int) {
 	for n < len(s) {
-		_, size := utf8.DecodeRuneInString(s[n:])
-		if useB {
-			used = base64.StdEncoding.EncodedLen(n + size)
-		} else {
-			for i := range size {
-				used += qLen(s[n+i])
+		_, width := utf8.DecodeRuneInString(s[n:])
+		next := base64.StdEncoding.EncodedLen(n + width)
+		if !useB {
+			next = size
+			for i := range width {
+				next += qLen(s[n+i])
 			}
 		}
-		if used > room && n > 0 {
+		if next > room && n > 0 {
 			break
 		}
-		n += size
+		n, size = n+width, next
 	}
-	return n
+	return n, size
 }
 
 func appendWord(b []byte, s string, useB bool) []byte {

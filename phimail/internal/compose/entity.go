@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/emersion/go-message/textproto"
@@ -52,7 +53,9 @@ func (n *node) part() *part {
 	for i, c := range n.children {
 		children[i] = c.part()
 	}
-	return multipart(strings.TrimPrefix(n.mediaType, "multipart/"), n.params, n.fields, children...)
+	params := maps.Clone(n.params)
+	delete(params, "boundary")
+	return multipart(strings.TrimPrefix(n.mediaType, "multipart/"), sorted(params), n.fields, children...)
 }
 
 // isProtected reports whether a media type is one of signed or encrypted content:

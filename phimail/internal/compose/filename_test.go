@@ -95,7 +95,7 @@ func TestParametersOfAttachmentsSurvive(t *testing.T) {
 	a.ContentType = `text/calendar; method=REQUEST; charset=utf-8; x-note="a b; c"; name=other`
 	m.Attachments = []compose.Attachment{a}
 	raw := render(t, m)
-	want := crlf("Content-Type: text/calendar; charset=utf-8; method=REQUEST; name=visit.ics;\n x-note=\"a b; c\"\n")
+	want := crlf("Content-Type: text/calendar; charset=utf-8; method=REQUEST; x-note=\"a b; c\";\n name=visit.ics\n")
 	if !strings.Contains(raw, want) {
 		t.Errorf("got\n%s", raw)
 	}

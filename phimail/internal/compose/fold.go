@@ -22,6 +22,8 @@ type folder struct {
 	// bare says that the line holds nothing but the field's name: folding there
 	// would leave a line that some servers take for the end of the header.
 	bare bool
+	// wide says that an address was not ASCII.
+	wide bool
 }
 
 // start begins the field name.
@@ -74,11 +76,13 @@ func (f *folder) text(s string) {
 	}
 }
 
-// address writes a normalised address, and after it tail.
+// address writes a valid address in its normal form, and after it tail.
 func (f *folder) address(a mail.Address, tail string) {
+	spec, _ := normalizeSpec(a.Address)
+	f.wide = f.wide || !isASCII(spec)
 	if a.Name == "" {
-		f.gap(" ", len(a.Address)+len(tail))
-		f.glue(a.Address)
+		f.gap(" ", len(spec)+len(tail))
+		f.glue(spec)
 		f.glue(tail)
 		return
 	}
@@ -90,15 +94,15 @@ func (f *folder) address(a mail.Address, tail string) {
 	default:
 		f.text(string(appendQuoted(nil, a.Name)))
 	}
-	f.gap(" ", len(a.Address)+2+len(tail))
+	f.gap(" ", len(spec)+len("<>")+len(tail))
 	f.glue("<")
-	f.glue(a.Address)
+	f.glue(spec)
 	f.glue(">")
 	f.glue(tail)
 }
 
 // addresses writes a field of addresses, if there are any.
-func (f *folder) addresses(name string, list []mail.Address) {
+func (f *folder) addresses(name string, list ...mail.Address) {
 	if len(list) == 0 {
 		return
 	}
@@ -114,13 +118,13 @@ func (f *folder) addresses(name string, list []mail.Address) {
 }
 
 // ids writes a field of Message-IDs, if there are any.
-func (f *folder) ids(name string, list []string) {
+func (f *folder) ids(name string, list ...string) {
 	if len(list) == 0 {
 		return
 	}
 	f.start(name)
 	for _, id := range list {
-		f.gap(" ", len(id)+2)
+		f.gap(" ", len(id)+len("<>"))
 		f.glue("<")
 		f.glue(id)
 		f.glue(">")

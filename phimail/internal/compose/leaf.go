@@ -79,7 +79,7 @@ func (n *node) wrapMessage(h textproto.Header, data []byte) error {
 		return err
 	}
 	fields = append([][]byte{
-		typeField("Content-Type", octetStream, map[string]string{"name": asciiFileName(n.fileName)}),
+		typeField("Content-Type", octetStream, param{"name", asciiFileName(n.fileName)}),
 		encodingField("base64"),
 	}, fields...)
 	n.header = newHeader(fields...)

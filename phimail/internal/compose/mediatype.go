@@ -41,16 +41,27 @@ func attachmentType(a *Attachment) (string, map[string]string, string) {
 	return t, params, ""
 }
 
-// typeField returns a Content-Type or Content-Disposition field, its parameters
-// in order of their names.
-func typeField(field, value string, params map[string]string) []byte {
+// param is a parameter of a Content-Type or Content-Disposition.
+type param struct{ key, value string }
+
+// sorted returns parameters in the order of their names.
+func sorted(params map[string]string) []param {
+	out := make([]param, 0, len(params)+2)
+	for _, key := range slices.Sorted(maps.Keys(params)) {
+		out = append(out, param{key, params[key]})
+	}
+	return out
+}
+
+// typeField returns a Content-Type or Content-Disposition field.
+func typeField(field, value string, params ...param) []byte {
 	f := folder{b: make([]byte, 0, 128)}
 	f.start(field)
 	f.gap(" ", len(value)+1)
 	f.glue(value)
-	for _, key := range slices.Sorted(maps.Keys(params)) {
+	for _, p := range params {
 		f.glue(";")
-		f.param(key, params[key])
+		f.param(p.key, p.value)
 	}
 	f.end()
 	return f.b

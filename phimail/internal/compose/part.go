@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
-	"maps"
 
 	"github.com/emersion/go-message/textproto"
 )
@@ -81,14 +80,11 @@ func (a *file) writeTo(w io.Writer) error {
 
 func (a *file) mayHold(string) bool { return false }
 
-// multipart returns a part with further fields and with a boundary that occurs in
-// none of children.
-func multipart(subtype string, params map[string]string, fields [][]byte, children ...*part) *part {
+// multipart returns a part with a boundary that occurs in none of children.
+func multipart(subtype string, params []param, fields [][]byte, children ...*part) *part {
 	p := &part{children: children, boundary: newBoundary(children)}
-	all := map[string]string{}
-	maps.Copy(all, params)
-	all["boundary"] = p.boundary
-	p.header = newHeader(append([][]byte{typeField("Content-Type", "multipart/"+subtype, all)}, fields...)...)
+	params = append(params, param{"boundary", p.boundary})
+	p.header = newHeader(append([][]byte{typeField("Content-Type", "multipart/"+subtype, params...)}, fields...)...)
 	return p
 }
 

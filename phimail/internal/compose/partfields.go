@@ -35,7 +35,7 @@ func (n *node) writtenType(h textproto.Header) ([]byte, error) {
 	if n.malformed || !validParams(n.params) {
 		return nil, entityFault("has a part with a malformed Content-Type")
 	}
-	return typeField("Content-Type", n.mediaType, n.params), nil
+	return typeField("Content-Type", n.mediaType, sorted(n.params)...), nil
 }
 
 // otherFields returns the fields beside the type and the encoding: Content-* and
@@ -73,7 +73,7 @@ func rewriteField(key string, raw []byte, value string) ([]byte, error) {
 			return nil, broken
 		}
 		cleanName(params, "filename")
-		return typeField("Content-Disposition", disposition, params), nil
+		return typeField("Content-Disposition", disposition, sorted(params)...), nil
 	}
 	name, _, _ := bytes.Cut(raw, []byte{':'})
 	field := Field{Name: string(bytes.TrimRight(name, " \t")), Value: value}

@@ -12,22 +12,29 @@ const maxEncodedLine = 76
 
 // canonicalText returns s with CRLF line ends.
 func canonicalText(s string) []byte {
-	if strings.IndexByte(s, '\r') < 0 {
-		return bytes.ReplaceAll([]byte(s), []byte{'\n'}, []byte("\r\n"))
-	}
-	b := make([]byte, 0, len(s)+len(s)/32)
-	for i := range len(s) {
-		switch {
-		case s[i] == '\r':
-			b = append(b, '\r', '\n')
-		case s[i] == '\n' && i > 0 && s[i-1] == '\r':
-		case s[i] == '\n':
-			b = append(b, '\r', '\n')
-		default:
-			b = append(b, s[i])
+	b := make([]byte, 0, len(s)+strings.Count(s, "\n")+strings.Count(s, "\r"))
+	for s != "" {
+		end := strings.IndexByte(s, '\n')
+		if end < 0 {
+			return appendCanonical(b, s)
 		}
+		b = appendCanonical(b, strings.TrimSuffix(s[:end], "\r"))
+		b = append(b, '\r', '\n')
+		s = s[end+1:]
 	}
 	return b
+}
+
+// appendCanonical appends a line, in which each CR is a line end.
+func appendCanonical(b []byte, line string) []byte {
+	for {
+		end := strings.IndexByte(line, '\r')
+		if end < 0 {
+			return append(b, line...)
+		}
+		b = append(append(b, line[:end]...), '\r', '\n')
+		line = line[end+1:]
+	}
 }
 
 // isRobust reports whether canonical text can travel as 7bit and nothing on the

@@ -2,7 +2,6 @@ package compose
 
 import (
 	"io"
-	"net/mail"
 	"time"
 
 	"github.com/emersion/go-message/textproto"
@@ -107,36 +106,27 @@ func (c *countWriter) Write(p []byte) (int, error) {
 // fields returns the header of the checked message m in the customary order, and
 // whether it needs RFC 6532.
 func (m *Message) fields() ([]byte, bool) {
-	wide := false
-	normal := func(list ...mail.Address) []mail.Address {
-		out := make([]mail.Address, len(list))
-		for i, a := range list {
-			addr, _ := normalizeSpec(a.Address)
-			out[i] = mail.Address{Name: a.Name, Address: addr}
-			wide = wide || !isASCII(addr)
-		}
-		return out
-	}
 	f := folder{b: make([]byte, 0, 1<<10)}
 	f.start("Date")
-	f.text(m.Date.Format(time.RFC1123Z))
+	f.glue(" ")
+	f.b = m.Date.AppendFormat(f.b, time.RFC1123Z)
 	f.end()
-	f.addresses("From", normal(m.From))
-	f.addresses("To", normal(m.To...))
+	f.addresses("From", m.From)
+	f.addresses("To", m.To...)
 	if len(m.To)+len(m.Cc) == 0 {
 		// RFC 5322 section 3.4; a message without any recipient field looks
 		// like spam.
 		f.glue("To: undisclosed-recipients:;")
 		f.end()
 	}
-	f.addresses("Cc", normal(m.Cc...))
-	f.addresses("Reply-To", normal(m.ReplyTo...))
+	f.addresses("Cc", m.Cc...)
+	f.addresses("Reply-To", m.ReplyTo...)
 	f.unstructured("Subject", m.Subject)
-	f.ids("Message-ID", []string{m.MessageID})
-	f.ids("In-Reply-To", m.InReplyTo)
-	f.ids("References", m.References)
+	f.ids("Message-ID", m.MessageID)
+	f.ids("In-Reply-To", m.InReplyTo...)
+	f.ids("References", m.References...)
 	for _, h := range m.Header {
 		f.extra(h)
 	}
-	return f.b, wide
+	return f.b, f.wide
 }

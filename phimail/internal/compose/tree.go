@@ -41,7 +41,7 @@ func (m *Message) textTree(images []*part) *part {
 	html := textPart(htmlText, m.HTML)
 	if len(images) > 0 {
 		// RFC 2387 section 3.1: type is that of the first part.
-		html = multipart("related", map[string]string{"type": htmlText}, nil, append([]*part{html}, images...)...)
+		html = multipart("related", []param{{"type", htmlText}}, nil, append([]*part{html}, images...)...)
 	}
 	if m.Text == "" {
 		return html
@@ -57,7 +57,7 @@ func textPart(mediaType, text string) *part {
 	encoding, content := encodeText(canonical)
 	return &part{
 		header: newHeader(
-			typeField("Content-Type", mediaType, map[string]string{"charset": "utf-8"}),
+			typeField("Content-Type", mediaType, param{"charset", "utf-8"}),
 			encodingField(encoding)),
 		body: content,
 	}
@@ -80,19 +80,16 @@ func encodingField(encoding string) []byte {
 // filePart returns a leaf for attachment i of the message.
 func filePart(a *Attachment, i int, disposition string) *part {
 	mediaType, params, _ := attachmentType(a)
-	shown := map[string]string{}
+	var typed, shown []param
 	if name := cleanFileName(a.Name); name != "" {
-		shown["filename"] = name
-		if params == nil {
-			params = map[string]string{}
-		}
+		shown = []param{{"filename", name}}
 		// For clients that know only the older parameter, and no RFC 2231.
-		params["name"] = asciiFileName(name)
+		typed = []param{{"name", asciiFileName(name)}}
 	}
 	fields := [][]byte{
-		typeField("Content-Type", mediaType, params),
+		typeField("Content-Type", mediaType, append(sorted(params), typed...)...),
 		encodingField("base64"),
-		typeField("Content-Disposition", disposition, shown),
+		typeField("Content-Disposition", disposition, shown...),
 	}
 	if a.ContentID != "" {
 		fields = append(fields, []byte("Content-ID: <"+a.ContentID+">\r\n"))

@@ -35,7 +35,7 @@ func canaryScripts() map[string]tt.Script {
 			"5xx":       {Say: "554 5.7.1 " + echo + "\r\n"},
 			"4xx":       {Say: "451 4.3.0 " + echo + "\r\n"},
 			"malformed": {Say: echo + "\r\n"},
-			"binary":    {Say: "250-" + canary + "\x00\xff\r\n25"},
+			"binary":    {Say: "250-" + canary + "\x00\xff\r\n25", Then: tt.Cut},
 			"cut":       {Say: "250-" + echo, Then: tt.Cut},
 			"drop":      {Then: tt.Reset},
 		} {

@@ -39,7 +39,7 @@ func (a *app) openTransport(c *config) (*carrier, error) {
 		})
 		return nil, errors.Join(faults...)
 	}
-	return &carrier{Transport: t, check: t.Check, close: func() error {
+	return &carrier{Transport: patient{t}, check: t.Check, close: func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		return t.Close(ctx)

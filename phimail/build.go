@@ -15,6 +15,9 @@ import (
 // over it; larger ones, and those with attachments, are built anew each time.
 const keepSize = 1 << 20
 
+// headerRoom is what a small message takes beyond its bodies.
+const headerRoom = 2 << 10
+
 // content is a built message: RFC 5322 bytes that are the same on every pass.
 type content struct {
 	client    *Client
@@ -39,6 +42,9 @@ func (c *Client) build(ctx context.Context, d *draft) (*content, error) {
 	}
 	b := &content{client: c, rendering: rendering}
 	meter := &meter{ctx: ctx, limit: c.cfg.MaxSize, hash: sha256.New(), keep: len(d.compose.Attachments) == 0}
+	if meter.keep {
+		meter.buf.Grow(min(len(d.msg.Text)+len(d.msg.HTML), keepSize) + headerRoom)
+	}
 	if err := b.render(meter); err != nil {
 		switch {
 		case ctx.Err() != nil:
@@ -71,7 +77,7 @@ func (b *content) render(w io.Writer) (err error) {
 // so that nobody takes it for complete.
 func (b *content) open(ctx context.Context, prefix []byte) io.ReadCloser {
 	if b.kept != nil {
-		return io.NopCloser(io.MultiReader(bytes.NewReader(prefix), bytes.NewReader(b.kept)))
+		return &twoParts{prefix, b.kept}
 	}
 	r, w := io.Pipe()
 	b.client.fork(func() {
@@ -83,6 +89,22 @@ func (b *content) open(ctx context.Context, prefix []byte) io.ReadCloser {
 	})
 	return r
 }
+
+// twoParts reads one slice after another.
+type twoParts [2][]byte
+
+func (t *twoParts) Read(p []byte) (int, error) {
+	n := copy(p, t[0])
+	t[0] = t[0][n:]
+	m := copy(p[n:], t[1])
+	t[1] = t[1][m:]
+	if n+m == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n + m, nil
+}
+
+func (*twoParts) Close() error { return nil }
 
 // copyTo writes the message and checks that it is that of the first pass.
 func (b *content) copyTo(ctx context.Context, w io.Writer) error {

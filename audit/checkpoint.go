@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -162,7 +163,7 @@ type noteSigner struct {
 
 // Sign signs msg itself, as Ed25519 has it (RFC 8032 section 5.1.6).
 func (s noteSigner) Sign(msg []byte) ([]byte, error) {
-	return s.key.Sign(nil, msg, crypto.Hash(0))
+	return s.key.Sign(rand.Reader, msg, crypto.Hash(0))
 }
 
 // Checkpoint signs the head of the chain as it stands now, under the name of

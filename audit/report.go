@@ -64,7 +64,8 @@ const (
 	FindingTime FindingCode = "time"
 )
 
-// ChainReason is a stable code for how a chain is broken.
+// ChainReason is a stable code for how a chain is broken: the simplest change
+// that explains what was found.
 type ChainReason string
 
 // How a chain is broken.

@@ -127,7 +127,7 @@ func checkErrorText(k *kit) {
 	broken[0].Hash = audit.Hash{1} // The second doesn't follow the first.
 	attempts := map[string]func() error{
 		"conflict":         func() error { return h.append(k.ctx, makeRecords(audit.Head{}, 2)) },
-		"canceled append":  func() error { return h.append(canceled, makeRecords(h.head(), 1)) },
+		"canceled append":  func() error { return h.append(canceled, makeRecords(headOf(all), 1)) },
 		"canceled scan":    func() error { _, err := h.scan(canceled, 1, everything); return err },
 		"a batch unlinked": func() error { return h.append(canceled, broken) },
 	}
@@ -135,7 +135,7 @@ func checkErrorText(k *kit) {
 		attempts["failing storage"] = func() error {
 			mend := k.h.Break(h.sink)
 			defer mend()
-			return h.append(k.ctx, makeRecords(h.head(), 2))
+			return h.append(k.ctx, makeRecords(headOf(all), 2))
 		}
 	}
 	for what, attempt := range attempts {

@@ -8,7 +8,6 @@ require (
 	github.com/emersion/go-message v0.18.2 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
-	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
@@ -25,7 +24,11 @@ require (
 // fault (MIT and Apache-2.0, no dependency of its own).
 require go.yaml.in/yaml/v3 v3.0.6
 
-// Tests only: no goroutine is left behind.
-require go.uber.org/goleak v1.3.0
+// Tests only: no goroutine is left behind, and an independent way to write
+// internationalized domains.
+require (
+	go.uber.org/goleak v1.3.0
+	golang.org/x/net v0.62.0
+)
 
 replace github.com/phimail/sdk => ..

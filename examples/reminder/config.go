@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -21,8 +22,8 @@ import (
 
 // configFile is the file of -config: a part of the phimail command's, under the
 // same keys. Any other key is an error. Paths are relative to the file, secrets
-// come from the environment, and files that hold a key of our own are made if
-// they are missing.
+// come from the environment, and the files of host_secret_file and audit are made
+// if they are missing.
 type configFile struct {
 	From           string `yaml:"from"`
 	Tenant         string `yaml:"tenant"`
@@ -38,11 +39,12 @@ type configFile struct {
 	} `yaml:"dkim"`
 	Audit struct {
 		File              string `yaml:"file"`
-		PseudonymKeyFile  string `yaml:"pseudonym_key_file"`
-		CheckpointKeyFile string `yaml:"checkpoint_key_file"`
+		PseudonymKeyFile  string `yaml:"pseudonym_key_file"`  // default: the log's name with .hmac
+		CheckpointKeyFile string `yaml:"checkpoint_key_file"` // default: the log's name with .key
 	} `yaml:"audit"`
 
-	dir string
+	dir    string
+	getenv func(string) string
 }
 
 type smtpFile struct {
@@ -58,13 +60,13 @@ type smtpFile struct {
 	} `yaml:"enforces_tls"`
 }
 
-func readConfig(path string) (*settings, error) {
+func readConfig(path string, getenv func(string) string) (*settings, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	c := &configFile{}
+	c := &configFile{getenv: getenv}
 	dec := yaml.NewDecoder(io.LimitReader(f, 1<<20))
 	dec.KnownFields(true)
 	if err := dec.Decode(c); err != nil {
@@ -101,8 +103,7 @@ func withoutValues(err error) error {
 func (c *configFile) settings() (*settings, error) {
 	for _, required := range []struct{ key, value string }{
 		{"from", c.From}, {"transport.smtp.addr", c.Transport.SMTP.Addr}, {"host_secret_file", c.HostSecretFile},
-		{"audit.file", c.Audit.File}, {"audit.pseudonym_key_file", c.Audit.PseudonymKeyFile},
-		{"audit.checkpoint_key_file", c.Audit.CheckpointKeyFile},
+		{"audit.file", c.Audit.File},
 	} {
 		if required.value == "" {
 			return nil, errors.New(required.key + " is missing")
@@ -131,13 +132,15 @@ func (c *configFile) readKeys(s *settings) (err error) {
 	if s.hostSecret, err = readSecret(c.path(c.HostSecretFile)); err != nil {
 		return err
 	}
-	if s.pseudonyms, err = readSecret(c.path(c.Audit.PseudonymKeyFile)); err != nil {
+	log := strings.TrimSuffix(c.Audit.File, filepath.Ext(c.Audit.File))
+	if s.pseudonyms, err = readSecret(c.path(cmp.Or(c.Audit.PseudonymKeyFile, log+".hmac"))); err != nil {
 		return err
 	}
-	if s.checkpoint, err = readCheckpointKey(c.path(c.Audit.CheckpointKeyFile)); err != nil {
+	keyFile := c.path(cmp.Or(c.Audit.CheckpointKeyFile, log+".key"))
+	if s.checkpoint, err = readCheckpointKey(keyFile); err != nil {
 		return err
 	}
-	s.publicKey = c.path(c.Audit.CheckpointKeyFile) + ".pub"
+	s.publicKey = keyFile + ".pub"
 	if len(c.DKIM) == 0 {
 		return nil
 	}
@@ -170,7 +173,7 @@ func (c *configFile) relay() (smtp.Config, error) {
 		}
 	}
 	if f.UsernameEnv != "" {
-		cfg.Credentials = smtp.Password(os.Getenv(f.UsernameEnv), os.Getenv(f.PasswordEnv))
+		cfg.Credentials = smtp.Password(c.getenv(f.UsernameEnv), c.getenv(f.PasswordEnv))
 	}
 	if e := f.EnforcesTLS; e.Signed != "" || e.Document != "" {
 		signed, err := time.Parse(time.DateOnly, e.Signed)

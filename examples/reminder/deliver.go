@@ -23,14 +23,16 @@ type result struct {
 	proofs map[connection]int
 	// dkim counts the messages that each key has signed.
 	dkim map[string]int
-	// attempts counts the messages that reached the audit log.
-	attempts int
+	// recorded counts the outcomes that the audit log must hold.
+	recorded uint64
 }
 
 // failure is why a reminder was not accepted.
 type failure struct {
 	status string
 	code   string
+	// why is the same for people.
+	why string
 	// retry says that running again may help, and that nobody gets a second
 	// copy by it.
 	retry bool
@@ -90,10 +92,12 @@ func (res *result) add(id string, receipt *phimail.Receipt, err error) {
 		res.fail(id, failureOf(err))
 		return
 	}
-	res.attempts++
+	if !errors.Is(err, phimail.ErrAudit) && !errors.Is(err, phimail.ErrOutcomeNotRecorded) {
+		res.recorded++
+	}
 	o := &receipt.Recipients[0]
 	if o.Status != phimail.Accepted {
-		res.fail(id, failure{status: o.Status.String(), code: o.Code, retry: o.Retryable && phimail.SafeToRetry(err)})
+		res.fail(id, failure{status: o.Status.String(), code: o.Code, why: o.Reason, retry: o.Retryable && phimail.SafeToRetry(err)})
 		return
 	}
 	res.accepted++
@@ -122,8 +126,8 @@ func failureOf(err error) failure {
 			f.code = string(class)
 		}
 	}
-	if errors.Is(err, context.Canceled) {
-		f.code = "interrupted"
+	if errors.Is(err, context.Canceled) { // while planning, so that nothing was sent
+		f.code, f.retry = "interrupted", true
 	}
 	return f
 }

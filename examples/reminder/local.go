@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ type local struct {
 
 const localDomain = "clinic.example"
 
-func startLocal(dir string) (*local, error) {
+func startLocal(ctx context.Context, dir string) (*local, error) {
 	var err error
 	if dir == "" {
 		dir, err = os.MkdirTemp("", "phimail-reminder-")
@@ -41,7 +42,7 @@ func startLocal(dir string) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.server, err = relay.Start(relay.Config{Dir: l.mailbox, Records: records})
+	l.server, err = relay.Start(ctx, relay.Config{Dir: l.mailbox, Records: records})
 	return l, err
 }
 
@@ -50,12 +51,12 @@ func startLocal(dir string) (*local, error) {
 func (l *local) makeKeys() (map[string]string, error) {
 	records := make(map[string]string)
 	var keys []dkim.Key
-	for _, algorithm := range []string{dkim.RSA, dkim.Ed25519} {
-		signer, err := dkim.GenerateKey(algorithm)
+	for _, k := range []struct{ selector, algorithm string }{{"s1", dkim.RSA}, {"s2", dkim.Ed25519}} {
+		signer, err := dkim.GenerateKey(k.algorithm)
 		if err != nil {
 			return nil, err
 		}
-		key := dkim.Key{Domain: localDomain, Selector: algorithm, Signer: signer}
+		key := dkim.Key{Domain: localDomain, Selector: k.selector, Signer: signer}
 		record, err := dkim.Record(signer.Public())
 		if err != nil {
 			return nil, err

@@ -44,7 +44,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv)
 	stop()
 	os.Exit(code)
 }
@@ -53,9 +53,10 @@ func main() {
 type options struct {
 	bundle, config, dir, phone string
 	zone                       *time.Location
+	getenv                     func(string) string
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
 	opts, err := parseFlags(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -63,10 +64,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return exitUsage
 	}
+	opts.getenv = getenv
 	ok, err := remind(ctx, opts, stdout, stderr)
 	switch {
 	case err != nil:
-		fmt.Fprintln(stderr, "reminder:", err)
+		_, _ = fmt.Fprintln(stderr, "reminder:", err)
 		return exitFailed
 	case !ok:
 		return exitFailed
@@ -101,7 +103,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 		err = errors.New("-dir and -config exclude each other; the configuration says where the audit log lies")
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "reminder:", err)
+		_, _ = fmt.Fprintln(stderr, "reminder:", err)
 	}
 	return opts, err
 }
@@ -119,7 +121,7 @@ func remind(ctx context.Context, opts *options, stdout, stderr io.Writer) (ok bo
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, office.close()) }()
+	defer func() { err = errors.Join(err, office.close(ctx)) }()
 
 	writer := &writer{clinic: office.clinic, phone: opts.phone, zone: opts.zone, now: time.Now()}
 	result := deliver(ctx, office.client, writer, reminders, newProgress(stderr, len(reminders)))

@@ -47,16 +47,16 @@ type office struct {
 	local *local
 }
 
-func openOffice(ctx context.Context, opts *options) (o *office, err error) {
-	o = &office{}
+func openOffice(ctx context.Context, opts *options) (_ *office, err error) {
+	o := &office{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, o.close())
+			err = errors.Join(err, o.close(ctx))
 		}
 	}()
 	if opts.config != "" {
-		o.settings, err = readConfig(opts.config)
-	} else if o.local, err = startLocal(opts.dir); err == nil {
+		o.settings, err = readConfig(opts.config, opts.getenv)
+	} else if o.local, err = startLocal(ctx, opts.dir); err == nil {
 		o.settings, err = o.local.settings()
 	}
 	if err != nil {
@@ -121,8 +121,9 @@ func (o *office) openLog(ctx context.Context) (err error) {
 
 // stopSending ends the client, then the log that it wrote to, then the sink
 // below.
-func (o *office) stopSending() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+func (o *office) stopSending(ctx context.Context) error {
+	// An interrupt ends the sending, not the orderly end of it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	var errs []error
 	if o.client != nil {
@@ -145,8 +146,8 @@ func (o *office) stopSending() error {
 }
 
 // close ends everything that was opened. It may be called more than once.
-func (o *office) close() error {
-	err := o.stopSending()
+func (o *office) close(ctx context.Context) error {
+	err := o.stopSending(ctx)
 	if o.local != nil {
 		err = errors.Join(err, o.local.server.Close())
 		o.local = nil

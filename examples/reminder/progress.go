@@ -49,15 +49,15 @@ func (p *progress) step() {
 	case p.terminal && (time.Since(p.drawn) >= redraw || p.done == p.total):
 		p.drawn = time.Now()
 		full := barWidth * p.done / p.total
-		fmt.Fprintf(p.w, "\r[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), p.done, p.total)
+		_, _ = fmt.Fprintf(p.w, "\r[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), p.done, p.total)
 	case !p.terminal && (p.done%every == 0 || p.done == p.total):
-		fmt.Fprintf(p.w, "%d of %d\n", p.done, p.total)
+		_, _ = fmt.Fprintf(p.w, "%d of %d done\n", p.done, p.total)
 	}
 }
 
 // end closes the line.
 func (p *progress) end() {
 	if p.terminal && p.done > 0 {
-		fmt.Fprintf(p.w, " in %s\n", time.Since(p.began).Round(10*time.Millisecond))
+		_, _ = fmt.Fprintf(p.w, " in %s\n", time.Since(p.began).Round(10*time.Millisecond))
 	}
 }

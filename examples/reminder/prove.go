@@ -41,7 +41,7 @@ func (o *office) prove(ctx context.Context, res *result) (*evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.stopSending(); err != nil {
+	if err := o.stopSending(ctx); err != nil {
 		return nil, err
 	}
 	e := &evidence{file: s.auditFile, checkpoint: s.auditFile + ".checkpoint"}
@@ -58,6 +58,6 @@ func (o *office) prove(ctx context.Context, res *result) (*evidence, error) {
 	for _, n := range e.report.Outcomes {
 		outcomes += n
 	}
-	e.missing = outcomes < uint64(res.attempts)
+	e.missing = outcomes < res.recorded
 	return e, nil
 }

@@ -6,8 +6,9 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // shownIDs is how many appointments of a kind are named.
@@ -22,102 +23,151 @@ type summary struct {
 	office       *office
 }
 
-func (s *summary) print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	s.printAppointments(t)
-	s.printFailures(t)
-	s.printProtection(t)
-	s.printAudit(t)
-	s.printNext(t)
-	return t.Flush()
+// section is one table: a title, then lines of what and how many.
+type section struct {
+	title string
+	rows  [][2]string
 }
 
-func (s *summary) printAppointments(w io.Writer) {
-	fmt.Fprintf(w, "\nAPPOINTMENTS\t%d\n", s.appointments)
+func (s *section) row(what string, value any) {
+	s.rows = append(s.rows, [2]string{what, fmt.Sprint(value)})
+}
+
+func (s *summary) print(w io.Writer) error {
+	var b strings.Builder
+	for _, part := range []section{s.reminders(), s.notAccepted(), s.protection(), s.signatures(), s.audit()} {
+		part.write(&b)
+	}
+	b.WriteString(s.next())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *section) write(b *strings.Builder) {
+	if len(s.rows) == 0 {
+		return
+	}
+	width := 0
+	for _, r := range s.rows {
+		width = max(width, utf8.RuneCountInString(r[0]))
+	}
+	b.WriteString("\n" + s.title + "\n")
+	for _, r := range s.rows {
+		b.WriteString("  " + r[0] + strings.Repeat(" ", width-utf8.RuneCountInString(r[0])) + "  " + r[1] + "\n")
+	}
+}
+
+func (s *summary) reminders() section {
+	part := section{title: strconv.Itoa(s.appointments) + " appointments"}
 	for _, why := range reasons() {
 		if n := s.skipped[why]; n > 0 {
-			fmt.Fprintf(w, "  skipped: %s\t%d\n", why, n)
+			part.row("skipped: "+string(why), n)
 		}
 	}
-	fmt.Fprintf(w, "REMINDERS\t%d\n", s.result.total)
-	fmt.Fprintf(w, "  accepted by the relay\t%d\n", s.result.accepted)
+	part.row("reminders", s.result.total)
+	part.row("accepted by the relay", s.result.accepted)
+	part.row("not accepted", s.result.total-s.result.accepted)
+	return part
 }
 
-func (s *summary) printFailures(w io.Writer) {
+// notAccepted says why and how many, what to do, and which appointments.
+func (s *summary) notAccepted() section {
+	part := section{title: "Not accepted"}
 	failures := slices.SortedFunc(maps.Keys(s.result.failed), func(a, b failure) int {
 		return cmp.Or(strings.Compare(a.status, b.status), strings.Compare(a.code, b.code))
 	})
 	for _, f := range failures {
 		ids := slices.Sorted(slices.Values(s.result.failed[f]))
-		shown := strings.Join(ids[:min(len(ids), shownIDs)], " ")
+		shown := strings.Join(ids[:min(len(ids), shownIDs)], ", ")
 		if len(ids) > shownIDs {
-			shown += " ..."
+			shown += ", ..."
 		}
-		advice := "do not send again without a look at the audit log"
-		switch {
-		case f.data:
-			advice = "correct the address in the patient's record"
-		case f.retry:
-			advice = "nobody has it: run again"
-		case f.status != "unknown":
-			advice = "nobody has it"
+		part.row(fmt.Sprintf("%d %s: %s", len(ids), f.status, f.code), f.advice()+": "+shown)
+		if f.why != "" {
+			part.row("", f.why)
 		}
-		fmt.Fprintf(w, "  %s: %s\t%d\t%s: %s\n", f.status, f.code, len(ids), advice, shown)
 	}
+	return part
 }
 
-func (s *summary) printProtection(w io.Writer) {
-	fmt.Fprintln(w, "TLS, AS VERIFIED")
-	for c, n := range s.result.proofs {
-		fmt.Fprintf(w, "  messages\t%d\n  peer\t%s\n  version\t%s\n  cipher suite\t%s\n  key exchange\t%s\n  verified by\t%s\n  assurance\t%s\n",
-			n, c.peer, c.version, c.suite, c.curve, c.verified, c.assurance)
-		if c.requireTLS {
-			fmt.Fprintln(w, "  REQUIRETLS\taccepted by the relay")
-		}
-	}
-	if len(s.result.proofs) == 0 {
-		fmt.Fprintln(w, "  none: nothing was sent")
-	}
-	for _, key := range slices.Sorted(maps.Keys(s.result.dkim)) {
-		fmt.Fprintf(w, "DKIM %s\t%d\n", key, s.result.dkim[key])
-	}
-	if s.office.local != nil {
-		n := s.office.local.server.Count()
-		fmt.Fprintf(w, "THE RELAY HERE\t%d\treceived, to %d recipients, %d with valid DKIM signatures\n", n.Messages, n.Recipients, n.Signed)
-	}
-}
-
-func (s *summary) printAudit(w io.Writer) {
-	p := s.proof
-	fmt.Fprintf(w, "AUDIT LOG\t%s\n", p.file)
+func (f failure) advice() string {
 	switch {
-	case p.broken != nil:
-		fmt.Fprintf(w, "  NOT VERIFIED\t%v\n", p.broken)
-		return
-	case p.missing:
-		fmt.Fprintln(w, "  NOT COMPLETE\toutcomes of this run are missing")
-	case p.report.FindingCount > 0:
-		fmt.Fprintf(w, "  CONTRADICTIONS\t%d, the first at record %d: %s\n", p.report.FindingCount, p.report.Findings[0].Seq, p.report.Findings[0].Code)
-	default:
-		fmt.Fprintf(w, "  verified\t%d records in one unbroken chain, up to the signed checkpoint\n", p.report.Records)
+	case f.data:
+		return "correct the address in the patient's record"
+	case f.retry:
+		return "nobody has it, run again"
+	case f.status == "unknown":
+		return "the patient may have it, look before sending again"
 	}
-	fmt.Fprintf(w, "  intents\t%d\n", p.report.Intents)
-	for _, status := range slices.Sorted(maps.Keys(p.report.Outcomes)) {
-		fmt.Fprintf(w, "  outcomes: %s\t%d\n", status, p.report.Outcomes[status])
-	}
-	if p.report.Open > 0 {
-		fmt.Fprintf(w, "  open intents\t%d\tof other runs\n", p.report.Open)
-	}
+	return "nobody has it"
 }
 
-func (s *summary) printNext(w io.Writer) {
-	fmt.Fprintf(w, "\nWhat to do next:\n")
-	if l := s.office.local; l != nil {
-		fmt.Fprintf(w, "- Look at a message: %s/00001.eml\n", l.mailbox)
-		fmt.Fprintf(w, "- Everything of this run is in %s; remove it when done.\n", l.dir)
+func (s *summary) protection() section {
+	part := section{title: "TLS, as verified"}
+	connections := slices.SortedFunc(maps.Keys(s.result.proofs), func(a, b connection) int {
+		return cmp.Or(s.result.proofs[b]-s.result.proofs[a], strings.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+	})
+	for _, c := range connections {
+		part.row("messages", s.result.proofs[c])
+		part.row("peer", c.peer)
+		part.row("version", c.version)
+		part.row("cipher suite", c.suite)
+		part.row("key exchange", c.curve)
+		part.row("verified by", c.verified)
+		part.row("assurance", c.assurance)
+		part.row("REQUIRETLS", c.requireTLS)
 	}
-	fmt.Fprintf(w, "- Verify the log again, with the command:\n"+
-		"    go run ./phimail/cmd/phimail audit verify -checkpoint %s -key %s %s\n", s.proof.checkpoint, s.office.settings.publicKey, s.proof.file)
-	fmt.Fprintln(w, "- Change a byte of it, and do that once more.")
-	fmt.Fprintln(w, "- Read examples/reminder/office.go: all that a program sets up. Then README.md.")
+	return part
+}
+
+func (s *summary) signatures() section {
+	part := section{title: "DKIM, messages signed"}
+	for _, key := range slices.Sorted(maps.Keys(s.result.dkim)) {
+		part.row(key, s.result.dkim[key])
+	}
+	if l := s.office.local; l != nil {
+		count := l.server.Count()
+		part.row("received by the relay in this process", count.Messages)
+		part.row("all signatures valid there", count.Signed)
+	}
+	return part
+}
+
+func (s *summary) audit() section {
+	e := s.proof
+	part := section{title: "Audit log " + e.file}
+	switch {
+	case e.broken != nil:
+		part.row("NOT VERIFIED", e.broken)
+		return part
+	case e.missing:
+		part.row("NOT COMPLETE", "outcomes of this run are missing")
+	case e.report.FindingCount > 0:
+		part.row("CONTRADICTIONS", fmt.Sprintf("%d, the first at record %d: %s",
+			e.report.FindingCount, e.report.Findings[0].Seq, e.report.Findings[0].Code))
+	default:
+		part.row("verified", "one unbroken chain, up to the signed checkpoint")
+	}
+	part.row("records", e.report.Records)
+	part.row("intents", e.report.Intents)
+	for _, status := range slices.Sorted(maps.Keys(e.report.Outcomes)) {
+		part.row("outcomes: "+status, e.report.Outcomes[status])
+	}
+	part.row("intents without an outcome", e.report.Open)
+	return part
+}
+
+func (s *summary) next() string {
+	next := "\nWhat to do next\n"
+	if l := s.office.local; l != nil {
+		next += "- Look at a message:    " + l.mailbox + "/00001.eml\n" +
+			"- Remove it all:        rm -r " + l.dir + "\n"
+	}
+	return next +
+		"- Verify once more, with the command; then change a byte of the log, and verify again:\n" +
+		"    go run ./phimail/cmd/phimail audit verify \\\n" +
+		"      -checkpoint " + s.proof.checkpoint + " \\\n" +
+		"      -key " + s.office.settings.publicKey + " \\\n" +
+		"      " + s.proof.file + "\n" +
+		"- Read README.md, then examples/reminder/office.go, which sets everything up.\n"
 }

@@ -14,8 +14,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"os"
 	"path/filepath"
@@ -67,12 +65,12 @@ type Count struct {
 }
 
 // Start starts a Server on a free port of the loopback interface.
-func Start(cfg Config) (*Server, error) {
+func Start(ctx context.Context, cfg Config) (*Server, error) {
 	ca, certificate, err := newCertificate(time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("relay: making a certificate: %w", err)
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
@@ -86,7 +84,7 @@ func Start(cfg Config) (*Server, error) {
 	s.server.MaxRecipients = 100
 	s.server.ReadTimeout = time.Minute
 	s.server.WriteTimeout = time.Minute
-	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	s.server.ErrorLog = quiet{}
 	s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	go func() {
 		defer close(s.served)
@@ -94,6 +92,12 @@ func Start(cfg Config) (*Server, error) {
 	}()
 	return s, nil
 }
+
+// quiet keeps what clients say off the terminal.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+func (quiet) Println(...any)        {}
 
 // Addr is the server's host and port.
 func (s *Server) Addr() string { return s.addr }

@@ -25,7 +25,7 @@ func main() {
 	flag.Parse()
 	data, err := generate()
 	if err == nil {
-		err = os.WriteFile(*out, data, 0o644)
+		err = os.WriteFile(*out, data, 0o600)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "genbundle:", err)
@@ -71,6 +71,7 @@ func writeEntry(buf *bytes.Buffer, first bool, r resource, mode string) error {
 
 func newAppointment(i int) *appointment {
 	doctor, slot := i%len(practitioners), i/len(practitioners)
+	place := doctor % len(locations)
 	start := time.Date(2027, time.March, 9, 8, 0, 0, 0, time.FixedZone("", -6*60*60)).
 		Add(time.Duration(slot)*25*time.Minute + time.Duration(doctor%5)*5*time.Minute)
 	if slot >= 9 {
@@ -85,9 +86,9 @@ func newAppointment(i int) *appointment {
 		ServiceType: []concept{{Text: services[i*5%len(services)]}},
 		Start:       start.Format(time.RFC3339), End: end.Format(time.RFC3339), MinutesDuration: 20,
 		Participant: []participant{
-			{Actor: reference{Reference: patientRef(patientOf(i))}, Required: "required", Status: "accepted"},
-			{Actor: reference{fmt.Sprintf("Practitioner/pract-%02d", doctor+1), practitioners[doctor]}, Required: "required", Status: "accepted"},
-			{Actor: reference{fmt.Sprintf("Location/loc-%d", doctor%len(locations)+1), locations[doctor%len(locations)]}, Required: "required", Status: "accepted"},
+			accepted(patientRef(patientOf(i)), ""),
+			accepted(fmt.Sprintf("Practitioner/pract-%02d", doctor+1), practitioners[doctor]),
+			accepted(fmt.Sprintf("Location/loc-%d", place+1), locations[place]),
 		},
 	}
 	switch {
@@ -104,15 +105,22 @@ func newAppointment(i int) *appointment {
 	return a
 }
 
+func accepted(ref, display string) participant {
+	return participant{Actor: reference{ref, display}, Required: "required", Status: "accepted"}
+}
+
 // patientOf gives each patient an appointment, and some a second.
 func patientOf(i int) int { return i * 37 % patients }
 
 func newPatient(i int) *patient {
 	p := &patient{
 		ResourceType: "Patient", ID: fmt.Sprintf("pat-%04d", 1001+i), Active: true,
-		Identifier: []identifier{{Use: "usual", Type: concept{Text: "Medical record number"}, System: server + "mrn", Value: fmt.Sprintf("%06d", 100003+i*7919%899981)}},
-		Gender:     []string{"female", "male", "female", "male", "other", "unknown"}[i%6],
-		BirthDate:  time.Date(1934+i*31%88, time.Month(1+i*5%12), 1+i*11%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
+		Identifier: []identifier{{
+			Use: "usual", Type: concept{Text: "Medical record number"}, System: server + "mrn",
+			Value: fmt.Sprintf("%06d", 100003+i*7919%899981),
+		}},
+		Gender:    []string{"female", "male", "female", "male", "other", "unknown"}[i%6],
+		BirthDate: time.Date(1934+i*31%88, time.Month(1+i*5%12), 1+i*11%28, 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
 	}
 	local := p.setName(i)
 	domain := domains[i*3%len(domains)]

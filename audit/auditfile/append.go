@@ -37,7 +37,9 @@ func (s *Sink) Append(ctx context.Context, recs []audit.Record) (err error) {
 		}
 		return audit.ErrConflict
 	}
-	s.buf = s.buf[:0]
+	if s.buf = s.buf[:0]; cap(s.buf) > keepBuffer {
+		s.buf = nil
+	}
 	for i := range recs {
 		batch := 0
 		if i == len(recs)-1 {

@@ -14,7 +14,7 @@ import (
 // temporary files is in memory on many machines.
 func diskDir(b *testing.B) string {
 	b.Helper()
-	dir, err := os.MkdirTemp(".", ".bench-")
+	dir, err := os.MkdirTemp(".", ".bench-") //nolint:usetesting // See above.
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,6 +111,7 @@ func BenchmarkContended(b *testing.B) {
 // appendLog appends a record as an audit.Log does: chained to what it knows, and
 // again after a conflict.
 func appendLog(b *testing.B, s *Sink) {
+	b.Helper()
 	head := s.head // Only this goroutine uses s.
 	for {
 		err := s.Append(b.Context(), records(b, head, 1, "bench"))

@@ -12,6 +12,7 @@ import (
 // faulty is a logFile with faults that a test switches on.
 type faulty struct {
 	logFile
+
 	short  int   // with write: how many bytes still get through
 	write  error // of Append
 	sync   error // of Sync, once

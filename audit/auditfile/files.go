@@ -15,7 +15,7 @@ import (
 )
 
 // logFile is the live file as a Sink uses it; tests put faults in between.
-type logFile interface {
+type logFile interface { //nolint:interfacebloat // It stands for a file.
 	io.ReaderAt
 	// Append writes p at the end; the file's size is at.
 	Append(p []byte, at int64) (int, error)

@@ -36,7 +36,7 @@ func childLimit(path string) error {
 	if err := s.Append(ctx, records(&childTB{}, head, 5, "after")); err != nil {
 		return err
 	}
-	fmt.Println(head.Seq + 5)
+	say(head.Seq + 5)
 	return s.Close()
 }
 

@@ -3,6 +3,7 @@ package auditfile
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/phimail/sdk/audit"
@@ -25,6 +26,23 @@ func TestALineIsAJSONObjectFromWhichTheBodyIsRecovered(t *testing.T) {
 		}
 		if l.batch != uint64(batch) {
 			t.Errorf("batch = %d, want %d", l.batch, batch)
+		}
+	}
+}
+
+// Files are kept for years: a change of this test is a change of the format.
+func TestTheFormatIsPinned(t *testing.T) {
+	t.Parallel()
+	body := `{"seq":8,"prev":"` + strings.Repeat("ab", 32) + `","event":{"v":1}}`
+	rec, err := audit.ParseRecord([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const start = `{"seq":8,"prev":"abababababababababababababababababababababababababababababababab","event":{"v":1}`
+	const end = `"hash":"6f49d4b92b807a929478ab5bd551bf346610bb34d4195f7965139af01c63c340"}` + "\n"
+	for batch, want := range map[int]string{0: start + "," + end, 3: start + `,"batch":3,` + end} {
+		if got := string(appendLine(nil, &rec, batch)); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
@@ -75,12 +93,12 @@ func TestLinesOfAnotherFormAreRefused(t *testing.T) {
 	}
 }
 
-func replace(t *testing.T, s, old, new string) string {
+func replace(t *testing.T, s, from, to string) string {
 	t.Helper()
-	if !bytes.Contains([]byte(s), []byte(old)) {
-		t.Fatalf("there is no %s", old)
+	if !strings.Contains(s, from) {
+		t.Fatalf("there is no %s", from)
 	}
-	return string(bytes.Replace([]byte(s), []byte(old), []byte(new), 1))
+	return strings.Replace(s, from, to, 1)
 }
 
 func FuzzParseLine(f *testing.F) {

@@ -38,6 +38,9 @@ func runChild(job string) int {
 			err = childAppend(path, name)
 		case "die":
 			err = childDie(path, n)
+		case "wait":
+			say("ready")
+			_, err = io.Copy(io.Discard, os.Stdin)
 		case "limit":
 			err = childLimit(path)
 		default:
@@ -50,6 +53,9 @@ func runChild(job string) int {
 	}
 	return 0
 }
+
+// say tells the test that started this process.
+func say(args ...any) { _, _ = fmt.Fprintln(os.Stdout, args...) }
 
 // childSend does what a sending process does: n intents, each with its outcome
 // unless the name asks to hang before the outcomes.
@@ -68,7 +74,7 @@ func childSend(path, name string, n int) error {
 		if err := log.Append(ctx, []audit.Event{e}); err != nil {
 			return err
 		}
-		fmt.Println("intent", name, i+1)
+		say("intent", name, i+1)
 		if strings.HasPrefix(name, "hang") {
 			continue
 		}
@@ -76,7 +82,7 @@ func childSend(path, name string, n int) error {
 		if err := log.Append(ctx, []audit.Event{e}); err != nil {
 			return err
 		}
-		fmt.Println("outcome", name, i+1)
+		say("outcome", name, i+1)
 	}
 	if strings.HasPrefix(name, "hang") {
 		_, _ = io.Copy(io.Discard, os.Stdin) // Until it is killed.
@@ -106,7 +112,7 @@ func childAppend(path, name string) error {
 			return err
 		}
 		for i := range recs {
-			fmt.Println(recs[i].Seq, recs[i].Hash)
+			say(recs[i].Seq, recs[i].Hash)
 		}
 	}
 }
@@ -130,7 +136,7 @@ func childDie(path string, n int) error {
 		if err := s.Append(context.Background(), records(&childTB{}, head, 4, "die")); err != nil {
 			return err
 		}
-		fmt.Println(head.Seq + 4)
+		say(head.Seq + 4)
 	}
 	return nil
 }
@@ -138,6 +144,7 @@ func childDie(path string, n int) error {
 // mortal is a logFile whose process is killed after some bytes of a write.
 type mortal struct {
 	logFile
+
 	bytes int
 }
 
@@ -318,6 +325,31 @@ func checkShared(t *testing.T, path string, acks map[string]bool, unknown uint64
 			t.Errorf("acknowledged and lost: %s", a)
 		}
 	}
+}
+
+// A run must die with its process, whatever programs that has started.
+func TestAStartedProgramHoldsNoLock(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s, other := open(t, Config{Path: path}), open(t, Config{Path: path})
+	if err := s.Begin(t.Context(), "ab", 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, "wait", path, "", 0)
+	c.read(1)
+	if err := errors.Join(s.leave(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustList(t, other); len(got) != 1 || got[0].Alive {
+		t.Errorf("%v", got)
+	}
+	if err := c.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.wait(t)
 }
 
 func TestAWriterKilledInTheMiddleOfAWriteLosesNothingAcknowledged(t *testing.T) {

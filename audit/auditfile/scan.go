@@ -69,35 +69,35 @@ func (c *chain) cutRenamed() error {
 	return nil
 }
 
-// findTail finds where the live file's last batch ends. What a living process
+// findTail finds where the chain ends that is to be read.
+func (c *chain) findTail() error {
+	if n := len(c.archives); n > 0 {
+		head, err := archiveHead(c.archives[n-1])
+		broken, fault := splitBroken(err)
+		if fault != nil {
+			return fault
+		}
+		c.tail.head, c.broken = head, broken
+	}
+	if c.live != nil && c.broken == nil { // The scan meets a break at its place.
+		return c.liveTail(c.tail.head)
+	}
+	return nil
+}
+
+// liveTail finds where the live file's last batch ends. What a living process
 // writes at this moment may look like anything, so that a break is believed
 // only of a file that did not change meanwhile.
-func (c *chain) findTail() error {
-	var base audit.Head
-	var err error
-	if n := len(c.archives); n > 0 {
-		if base, err = archiveHead(c.archives[n-1]); errors.Is(err, audit.ErrBroken) {
-			c.broken = err // The scan meets it too, at its place.
-		} else if err != nil {
-			return err
-		}
-	}
-	c.tail.head = base
-	if c.live == nil || c.broken != nil {
-		return nil
-	}
+func (c *chain) liveTail(base audit.Head) error {
 	const attempts = 10
 	for range attempts {
 		before, err := c.live.Stat()
 		if err != nil {
 			return err
 		}
-		c.tail, c.broken = findTail(c.live, filepath.Base(c.path), before.Size(), base, len(c.archives) > 0)
-		if c.broken == nil {
-			return nil
-		}
-		if !errors.Is(c.broken, audit.ErrBroken) {
-			return c.broken
+		c.tail, err = findTail(c.live, filepath.Base(c.path), before.Size(), base, len(c.archives) > 0)
+		if c.broken, err = splitBroken(err); err != nil || c.broken == nil {
+			return err
 		}
 		after, err := c.live.Stat()
 		if err != nil {
@@ -108,6 +108,14 @@ func (c *chain) findTail() error {
 		}
 	}
 	return nil
+}
+
+// splitBroken tells a broken chain from a fault of the storage.
+func splitBroken(err error) (broken, fault error) {
+	if errors.Is(err, audit.ErrBroken) {
+		return err, nil
+	}
+	return nil, err
 }
 
 // scan yields the records of the log at path from the number from on, and checks
@@ -262,10 +270,7 @@ func seek(f io.ReaderAt, end int64, seq uint64) (int64, error) {
 	}
 	low, high := int64(0), end
 	for high-low > near {
-		mid, err := nextLine(f, low+(high-low)/2, high)
-		if err != nil {
-			return 0, err
-		}
+		mid := nextLine(f, low+(high-low)/2, high)
 		if mid >= high {
 			// One line fills the upper half.
 			high = low + (high-low)/2
@@ -287,10 +292,10 @@ func seek(f io.ReaderAt, end int64, seq uint64) (int64, error) {
 }
 
 // nextLine returns the offset behind the first LF at or after from, or end.
-func nextLine(f io.ReaderAt, from, end int64) (int64, error) {
+func nextLine(f io.ReaderAt, from, end int64) int64 {
 	w := walk(f, from, end, audit.Head{}, false, false)
 	if !w.skipLine() {
-		return end, nil
+		return end
 	}
-	return w.off, nil
+	return w.off
 }

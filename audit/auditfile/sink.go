@@ -19,6 +19,8 @@ const (
 	defaultLockTimeout = 10 * time.Second
 	// leaseTime is how long the lock is kept after a conflict. See Sink.Append.
 	leaseTime = 50 * time.Millisecond
+	// keepBuffer is the largest buffer that is kept for the next batch.
+	keepBuffer = 4 << 20
 )
 
 // Config says where a log lies.
@@ -185,6 +187,15 @@ func (s *Sink) endLease() {
 		s.lease.Stop()
 		s.lease = nil
 	}
+}
+
+// Format keeps the state out of every verb.
+func (s *Sink) Format(f fmt.State, _ rune) {
+	if s == nil {
+		_, _ = fmt.Fprint(f, "<nil>")
+		return
+	}
+	_, _ = fmt.Fprintf(f, "auditfile.Sink{%s}", s.name())
 }
 
 // Head returns the last durable record, whoever wrote it.

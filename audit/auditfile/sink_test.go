@@ -3,6 +3,7 @@ package auditfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -213,6 +214,16 @@ func TestCloseEndsThoseWhoWait(t *testing.T) {
 	}
 	if _, err := collect(t.Context(), s, 1); !errors.Is(err, audit.ErrClosed) {
 		t.Errorf("scan: %v", err)
+	}
+}
+
+func TestNoVerbShowsTheState(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Path: newPath(t)})
+	appendN(t, s, 1, "x")
+	var none *Sink
+	if got := fmt.Sprintf("%v %+v %#v %s %d %v", s, s, s, s, s, none); got != strings.Repeat("auditfile.Sink{audit.jsonl} ", 5)+"<nil>" {
+		t.Error(got)
 	}
 }
 

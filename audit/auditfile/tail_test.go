@@ -55,7 +55,7 @@ func TestATornBatchIsCutAtWhateverByteItStopped(t *testing.T) {
 func TestATornFirstBatchIsCut(t *testing.T) {
 	t.Parallel()
 	file, _, _ := image(t, 3)
-	for size := range len(file) {
+	for size := range file {
 		if got, err := tailOf(file[:size]); err != nil || got.end != 0 || got.head != (audit.Head{}) {
 			t.Fatalf("cut at byte %d: %+v, %v", size, got, err)
 		}
@@ -63,7 +63,7 @@ func TestATornFirstBatchIsCut(t *testing.T) {
 	base := audit.Head{Seq: 900, Hash: audit.Hash{7}}
 	rec := records(t, base, 1, "x")[0]
 	text := appendLine(nil, &rec, 1)
-	for size := range len(text) {
+	for size := range text {
 		got, err := findTail(bytes.NewReader(text[:size]), "audit.jsonl", int64(size), base, true)
 		if err != nil || got.end != 0 || got.head != base {
 			t.Fatalf("cut at byte %d: %+v, %v", size, got, err)

@@ -125,7 +125,7 @@ type dribble struct{ r io.Reader }
 
 func (d dribble) Read(p []byte) (int, error) { return d.r.Read(p[:min(len(p), 7)]) }
 
-func TestAttachmentsAreStreamed(t *testing.T) {
+func TestAttachmentsAreStreamed(t *testing.T) { //nolint:paralleltest // measures what the process allocates
 	const size = 10 << 20
 	m := message()
 	m.Attachments = []compose.Attachment{{Name: "a.bin", Open: func() (io.ReadCloser, error) {

@@ -142,11 +142,11 @@ func TestCheckAllowed(t *testing.T) {
 	}
 }
 
-func parse(t testing.TB, raw string) *compose.Parsed {
-	t.Helper()
+func parse(tb testing.TB, raw string) *compose.Parsed {
+	tb.Helper()
 	p, err := compose.Parse(strings.NewReader(raw), compose.Limits{})
 	if err != nil {
-		t.Fatalf("Parse: %v", err)
+		tb.Fatalf("Parse: %v", err)
 	}
 	return p
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // entityOf returns what is written of a ready message's body.
-func entityOf(t testing.TB, raw string) string {
-	t.Helper()
-	out := render(t, rebuild(parse(t, raw)))
+func entityOf(tb testing.TB, raw string) string {
+	tb.Helper()
+	out := render(tb, rebuild(parse(tb, raw)))
 	_, entity, _ := strings.Cut(out, "MIME-Version: 1.0\r\n")
 	return entity
 }
@@ -200,15 +200,15 @@ JVBERg==
 	}
 }
 
-func readFile(t testing.TB, f compose.Attachment) string {
-	t.Helper()
+func readFile(tb testing.TB, f compose.Attachment) string {
+	tb.Helper()
 	r, err := f.Open()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	b, err := io.ReadAll(r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(b)
 }

@@ -3,7 +3,6 @@ package compose_test
 import (
 	"fmt"
 	"net/mail"
-	"os"
 	"strings"
 	"time"
 
@@ -60,7 +59,7 @@ func ExampleMessage_Check() {
 		Subject: "two\nlines",
 		Header:  []compose.Field{{Name: "Received", Value: "x"}},
 	}
-	fmt.Fprintln(os.Stdout, m.Check(compose.Rules{}))
+	fmt.Println(m.Check(compose.Rules{}))
 	// Output:
 	// compose: To[0]: has a domain that is not valid
 	// compose: Subject: has a line break or NUL; give one line

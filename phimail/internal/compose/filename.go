@@ -75,64 +75,43 @@ func asciiFileName(s string) string {
 // for. The table is ours, so that a message doesn't depend on the host's files.
 func typeByExtension(name string) string {
 	dot := strings.LastIndexByte(name, '.')
-	if dot < 0 {
-		return octetStream
-	}
-	switch strings.ToLower(name[dot+1:]) {
-	case "pdf":
-		return "application/pdf"
-	case "txt", "text", "log":
-		return "text/plain"
-	case "htm", "html":
-		return "text/html"
-	case "csv":
-		return "text/csv"
-	case "ics":
-		return "text/calendar"
-	case "vcf":
-		return "text/vcard"
-	case "png":
-		return "image/png"
-	case "jpg", "jpeg":
-		return "image/jpeg"
-	case "gif":
-		return "image/gif"
-	case "webp":
-		return "image/webp"
-	case "tif", "tiff":
-		return "image/tiff"
-	case "svg":
-		return "image/svg+xml"
-	case "json":
-		return "application/json"
-	case "xml":
-		return "application/xml"
-	case "rtf":
-		return "application/rtf"
-	case "zip":
-		return "application/zip"
-	case "gz":
-		return "application/gzip"
-	case "dcm":
-		return "application/dicom"
-	case "doc":
-		return "application/msword"
-	case "xls":
-		return "application/vnd.ms-excel"
-	case "ppt":
-		return "application/vnd.ms-powerpoint"
-	case "docx":
-		return "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-	case "xlsx":
-		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	case "pptx":
-		return "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-	case "odt":
-		return "application/vnd.oasis.opendocument.text"
-	case "mp3":
-		return "audio/mpeg"
-	case "mp4":
-		return "video/mp4"
+	if t, ok := extensionTypes[strings.ToLower(name[dot+1:])]; ok && dot >= 0 {
+		return t
 	}
 	return octetStream
+}
+
+var extensionTypes = map[string]string{
+	"pdf":  "application/pdf",
+	"txt":  "text/plain",
+	"text": "text/plain",
+	"log":  "text/plain",
+	"htm":  "text/html",
+	"html": "text/html",
+	"csv":  "text/csv",
+	"ics":  "text/calendar",
+	"vcf":  "text/vcard",
+	"png":  "image/png",
+	"jpg":  "image/jpeg",
+	"jpeg": "image/jpeg",
+	"gif":  "image/gif",
+	"webp": "image/webp",
+	"tif":  "image/tiff",
+	"tiff": "image/tiff",
+	"svg":  "image/svg+xml",
+	"json": "application/json",
+	"xml":  "application/xml",
+	"rtf":  "application/rtf",
+	"zip":  "application/zip",
+	"gz":   "application/gzip",
+	"dcm":  "application/dicom",
+	"doc":  "application/msword",
+	"xls":  "application/vnd.ms-excel",
+	"ppt":  "application/vnd.ms-powerpoint",
+	"docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	"odt":  "application/vnd.oasis.opendocument.text",
+	"mp3":  "audio/mpeg",
+	"mp4":  "video/mp4",
 }

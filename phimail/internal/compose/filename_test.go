@@ -78,11 +78,11 @@ func TestAttachmentTypes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		m := message()
-		a := attachment(tt.name, "line\nline\r\n\x00\xff")
+		a := attachment(tt.name, "one\ntwo\r\n\x00\xff")
 		a.ContentType = tt.contentType
 		m.Attachments = []compose.Attachment{a}
 		leaves := readLeaves(t, render(t, m))
-		if leaves[0].mediaType != tt.want || leaves[0].content != "line\nline\r\n\x00\xff" {
+		if leaves[0].mediaType != tt.want || leaves[0].content != "one\ntwo\r\n\x00\xff" {
 			t.Errorf("%+v: got %+v", tt, leaves[0])
 		}
 	}

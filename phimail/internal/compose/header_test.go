@@ -35,12 +35,12 @@ func TestSubjectsComeBackExactly(t *testing.T) {
 }
 
 // decodedHeader unfolds and decodes a field by the letter of RFC 5322 and 2047.
-func decodedHeader(t testing.TB, raw, name string) string {
-	t.Helper()
+func decodedHeader(tb testing.TB, raw, name string) string {
+	tb.Helper()
 	head, _, _ := strings.Cut(raw, "\r\n\r\n")
 	_, value, ok := strings.Cut("\r\n"+head, "\r\n"+name+":")
 	if !ok {
-		t.Fatalf("no %s", name)
+		tb.Fatalf("no %s", name)
 	}
 	for i := 0; i < len(value); i++ {
 		if strings.HasPrefix(value[i:], "\r\n") && !strings.HasPrefix(value[i:], "\r\n ") && !strings.HasPrefix(value[i:], "\r\n\t") {
@@ -51,7 +51,7 @@ func decodedHeader(t testing.TB, raw, name string) string {
 	value = strings.TrimPrefix(strings.ReplaceAll(value, "\r\n", ""), " ")
 	decoded, err := new(mime.WordDecoder).DecodeHeader(value)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return decoded
 }
@@ -64,7 +64,7 @@ func TestEncodedWordsAreShortAndWhole(t *testing.T) {
 	raw := render(t, m)
 	head, _, _ := strings.Cut(raw, "\r\n\r\n")
 	n := 0
-	for _, word := range strings.Fields(head) {
+	for word := range strings.FieldsSeq(head) {
 		if !strings.HasPrefix(word, "=?") {
 			continue
 		}

@@ -27,34 +27,40 @@ for p in m.walk():
     look(p)
     if not p.is_multipart():
         c = p.get_content()
-        leaves.append({"Type": p.get_content_type(), "Disposition": p.get_content_disposition() or "",
-                       "Name": p.get_filename() or "",
-                       "Content": c if isinstance(c, str) else bytes(c).decode("latin-1")})
+        leaves.append({"type": p.get_content_type(), "disposition": p.get_content_disposition() or "",
+                       "name": p.get_filename() or "",
+                       "content": c if isinstance(c, str) else bytes(c).decode("latin-1")})
 def addrs(name):
     return [[a.display_name, a.addr_spec] for a in m[name].addresses] if m[name] is not None else []
-print(json.dumps({"Defects": defects, "Subject": str(m["subject"]), "To": addrs("to"), "From": addrs("from"), "Leaves": leaves}))
+print(json.dumps({"defects": defects, "subject": str(m["subject"]), "to": addrs("to"), "from": addrs("from"), "leaves": leaves}))
 `
 
 type found struct {
-	Defects  []string
-	Subject  string
-	From, To [][2]string
-	Leaves   []struct{ Type, Disposition, Name, Content string }
+	Defects []string    `json:"defects"`
+	Subject string      `json:"subject"`
+	From    [][2]string `json:"from"`
+	To      [][2]string `json:"to"`
+	Leaves  []struct {
+		Type        string `json:"type"`
+		Disposition string `json:"disposition"`
+		Name        string `json:"name"`
+		Content     string `json:"content"`
+	} `json:"leaves"`
 }
 
-func readIndependently(t testing.TB, raw string) found {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), lookPeer(t, "python3"), "-c", reader)
+func readIndependently(tb testing.TB, raw string) found {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), lookPeer(tb, "python3"), "-c", reader)
 	cmd.Stdin = strings.NewReader(raw)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("python3: %v\n%s", err, stderr.Bytes())
+		tb.Fatalf("python3: %v\n%s", err, stderr.Bytes())
 	}
 	var f found
 	if err := json.Unmarshal(out, &f); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f
 }
@@ -77,7 +83,7 @@ func TestAnotherImplementationReadsTheSame(t *testing.T) {
 	m.HTML = "<p>" + strings.Repeat("予約のお知らせ ", 30) + "</p>"
 	m.Attachments = []compose.Attachment{image,
 		attachment("検査結果 2026-03-02 – Zusammenfassung.pdf", strings.Repeat("%PDF\x00\xff\r\n", 99)),
-		attachment("notes.txt", "line\nline\r\nend"), attachment("forwarded.eml", "Subject: a\n\nb")}
+		attachment("notes.txt", "one\ntwo\r\nend"), attachment("forwarded.eml", "Subject: a\n\nb")}
 	m.Header = []compose.Field{{Name: "List-Unsubscribe", Value: "<https://clinic.example/" + strings.Repeat("u", 90) + ">"},
 		{Name: "X-Note", Value: "Übersicht"}}
 
@@ -97,7 +103,7 @@ func TestAnotherImplementationReadsTheSame(t *testing.T) {
 		{mediaType: "text/html", content: m.HTML},
 		{mediaType: "image/png", disposition: "inline", fileName: "logo ü.png", content: "\u0089PNG\r\n\n"},
 		{mediaType: "application/pdf", disposition: "attachment", fileName: "検査結果 2026-03-02 – Zusammenfassung.pdf", content: strings.Repeat("%PDF\x00ÿ\r\n", 99)},
-		{mediaType: "text/plain", disposition: "attachment", fileName: "notes.txt", content: "line\nline\r\nend"},
+		{mediaType: "text/plain", disposition: "attachment", fileName: "notes.txt", content: "one\ntwo\r\nend"},
 		{mediaType: "application/octet-stream", disposition: "attachment", fileName: "forwarded.eml", content: "Subject: a\n\nb"},
 	}
 	if len(got.Leaves) != len(want) {

@@ -35,49 +35,49 @@ func opener(content string) func() (io.ReadCloser, error) {
 }
 
 // render writes m and checks what must hold for every message.
-func render(t testing.TB, m *compose.Message) string {
-	t.Helper()
+func render(tb testing.TB, m *compose.Message) string {
+	tb.Helper()
 	r, err := compose.NewRendering(m)
 	if err != nil {
-		t.Fatalf("NewRendering: %v", err)
+		tb.Fatalf("NewRendering: %v", err)
 	}
 	var b bytes.Buffer
 	n, err := r.WriteTo(&b)
 	if err != nil {
-		t.Fatalf("WriteTo: %v", err)
+		tb.Fatalf("WriteTo: %v", err)
 	}
 	if n != int64(b.Len()) {
-		t.Errorf("WriteTo = %d, wrote %d", n, b.Len())
+		tb.Errorf("WriteTo = %d, wrote %d", n, b.Len())
 	}
-	checkWire(t, b.String(), r.SMTPUTF8())
+	checkWire(tb, b.String(), r.SMTPUTF8())
 	return b.String()
 }
 
 // checkWire fails unless raw survives any relay: CRLF line ends, no line over
 // 998 bytes, 7-bit (but for a header that needs RFC 6532), no NUL.
-func checkWire(t testing.TB, raw string, wideHeader bool) {
-	t.Helper()
+func checkWire(tb testing.TB, raw string, wideHeader bool) {
+	tb.Helper()
 	head, body, ok := strings.Cut(raw, "\r\n\r\n")
 	if !ok {
-		t.Errorf("no blank line after the header")
+		tb.Errorf("no blank line after the header")
 	}
 	if !strings.HasSuffix(raw, "\r\n") {
-		t.Errorf("the message doesn't end with a line end")
+		tb.Errorf("the message doesn't end with a line end")
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(raw, "\r\n"), "\r\n") {
 		if len(line) > 998 {
-			t.Errorf("line %d has %d bytes", i, len(line))
+			tb.Errorf("line %d has %d bytes", i, len(line))
 		}
 		if strings.ContainsAny(line, "\r\n\x00") {
-			t.Errorf("line %d has a bare CR, LF or NUL", i)
+			tb.Errorf("line %d has a bare CR, LF or NUL", i)
 		}
 	}
 	if !sevenBit(body) || !wideHeader && !sevenBit(head) {
-		t.Errorf("8-bit content")
+		tb.Errorf("8-bit content")
 	}
 	for i, line := range strings.Split(head, "\r\n") {
 		if strings.TrimSpace(line) == "" {
-			t.Errorf("header line %d is blank", i)
+			tb.Errorf("header line %d is blank", i)
 		}
 	}
 }

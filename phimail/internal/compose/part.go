@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"slices"
 
 	"github.com/emersion/go-message/textproto"
 )
@@ -111,8 +112,8 @@ func anyHolds(parts []*part, s string) bool {
 // are and puts each new one on top.
 func newHeader(fields ...[]byte) textproto.Header {
 	var h textproto.Header
-	for i := len(fields) - 1; i >= 0; i-- {
-		h.AddRaw(fields[i])
+	for _, field := range slices.Backward(fields) {
+		h.AddRaw(field)
 	}
 	return h
 }

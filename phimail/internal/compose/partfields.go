@@ -87,6 +87,15 @@ func rewriteField(key string, raw []byte, value string) ([]byte, error) {
 	return f.b, nil
 }
 
+func isCleanHeader(h textproto.Header) bool {
+	for fields := h.Fields(); fields.Next(); {
+		if raw, err := fields.Raw(); err != nil || !isCleanField(raw) {
+			return false
+		}
+	}
+	return true
+}
+
 // isCleanField reports whether a field can be sent as it is: fit for any relay,
 // without control characters, and without a line of spaces, which some take for
 // the end of the header.

@@ -83,7 +83,7 @@ func TestSignedPartWithinAnotherIsPassedOnByteForByte(t *testing.T) {
 func TestEncryptedBodyIsOpaque(t *testing.T) {
 	t.Parallel()
 	for mediaType, body := range map[string]string{
-		"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m":       "MIIB\nMIIB\r\n",
+		"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m":       "MIIA\nMIIB\r\n",
 		"application/x-pkcs7-mime; smime-type=signed-data; name=\"smime.p7m\"":    "MIIB\r\n",
 		"multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b": "--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\n\r\nAAAA\r\n--b--\r\n",
 		"multipart/encrypted": "no boundary\nat all\r\n",
@@ -115,7 +115,7 @@ func TestProtectedPartThatWouldBreakIsRefused(t *testing.T) {
 		"long line":     strings.Replace(whole, "From here", strings.Repeat("x", 999), 1),
 		"mixed":         strings.Replace(whole, "spacing \r\n", "spacing \n", 1),
 		"binary pkcs7":  "Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: binary\r\n\r\n\x30\x82\x01\r\n",
-		"mixed pkcs7":   "Content-Type: application/pkcs7-mime\r\n\r\nAAAA\nAAAA\r\n",
+		"mixed pkcs7":   "Content-Type: application/pkcs7-mime\r\n\r\nAAAA\nBBBB\r\n",
 		"mixed, no end": strings.Replace(strings.Replace(whole, "--s1--", "", 1), "epilogue  \r", "epilogue  ", 1),
 	} {
 		for _, in := range []string{raw, nest(raw)} {
@@ -164,14 +164,14 @@ func TestRealSignatureSurvives(t *testing.T) {
 }
 
 // lookPeer finds a program that is not ours.
-func lookPeer(t testing.TB, name string) string {
-	t.Helper()
+func lookPeer(tb testing.TB, name string) string {
+	tb.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		if os.Getenv("PHIMAIL_REAL_PEERS") == "1" {
-			t.Fatalf("%s is missing", name)
+			tb.Fatalf("%s is missing", name)
 		}
-		t.Skipf("%s is not installed", name)
+		tb.Skipf("%s is not installed", name)
 	}
 	return path
 }

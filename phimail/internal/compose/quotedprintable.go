@@ -85,7 +85,7 @@ func writeQuotedPrintable(w io.Writer, text []byte) error {
 		line, rest, ended := bytes.Cut(text, []byte("\r\n"))
 		text = rest
 		for {
-			n := 0
+			var n int
 			b, n = appendQPLine(b, line)
 			if line = line[n:]; len(line) == 0 {
 				break

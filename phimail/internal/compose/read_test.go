@@ -28,30 +28,30 @@ type leaf struct {
 
 // readLeaves reads a message with the standard library and with go-message, and
 // fails if they differ.
-func readLeaves(t testing.TB, raw string) []leaf {
-	t.Helper()
+func readLeaves(tb testing.TB, raw string) []leaf {
+	tb.Helper()
 	msg, err := mail.ReadMessage(strings.NewReader(raw))
 	if err != nil {
-		t.Fatalf("net/mail: %v", err)
+		tb.Fatalf("net/mail: %v", err)
 	}
-	leaves := readStandard(t, "", textproto.MIMEHeader(msg.Header), msg.Body)
-	other := readGoMessage(t, raw)
+	leaves := readStandard(tb, "", textproto.MIMEHeader(msg.Header), msg.Body)
+	other := readGoMessage(tb, raw)
 	if len(other) != len(leaves) {
-		t.Fatalf("the standard library reads %d parts, go-message %d", len(leaves), len(other))
+		tb.Fatalf("the standard library reads %d parts, go-message %d", len(leaves), len(other))
 	}
 	for i := range leaves {
 		if leaves[i].content != other[i] {
-			t.Errorf("part %d: the standard library reads %q, go-message %q", i, leaves[i].content, other[i])
+			tb.Errorf("part %d: the standard library reads %q, go-message %q", i, leaves[i].content, other[i])
 		}
 	}
 	return leaves
 }
 
-func readStandard(t testing.TB, path string, h textproto.MIMEHeader, body io.Reader) []leaf {
-	t.Helper()
+func readStandard(tb testing.TB, path string, h textproto.MIMEHeader, body io.Reader) []leaf {
+	tb.Helper()
 	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {
-		t.Fatalf("Content-Type %q: %v", h.Get("Content-Type"), err)
+		tb.Fatalf("Content-Type %q: %v", h.Get("Content-Type"), err)
 	}
 	if sub, ok := strings.CutPrefix(mediaType, "multipart/"); ok {
 		var leaves []leaf
@@ -62,9 +62,9 @@ func readStandard(t testing.TB, path string, h textproto.MIMEHeader, body io.Rea
 				return leaves
 			}
 			if err != nil {
-				t.Fatalf("mime/multipart: %v", err)
+				tb.Fatalf("mime/multipart: %v", err)
 			}
-			leaves = append(leaves, readStandard(t, strings.TrimPrefix(path+"/"+sub, "/"), p.Header, p)...)
+			leaves = append(leaves, readStandard(tb, strings.TrimPrefix(path+"/"+sub, "/"), p.Header, p)...)
 		}
 	}
 	switch h.Get("Content-Transfer-Encoding") {
@@ -75,14 +75,14 @@ func readStandard(t testing.TB, path string, h textproto.MIMEHeader, body io.Rea
 	}
 	content, err := io.ReadAll(body)
 	if err != nil {
-		t.Fatalf("content of %s: %v", mediaType, err)
+		tb.Fatalf("content of %s: %v", mediaType, err)
 	}
 	l := leaf{path: path, mediaType: mediaType, content: string(content),
 		contentID: strings.Trim(h.Get("Content-Id"), "<>")}
 	if d := h.Get("Content-Disposition"); d != "" {
 		disposition, params, err := mime.ParseMediaType(d)
 		if err != nil {
-			t.Fatalf("Content-Disposition %q: %v", d, err)
+			tb.Fatalf("Content-Disposition %q: %v", d, err)
 		}
 		l.disposition, l.fileName = disposition, params["filename"]
 	}
@@ -91,11 +91,11 @@ func readStandard(t testing.TB, path string, h textproto.MIMEHeader, body io.Rea
 
 // readGoMessage returns the contents of all leaves. Charsets other than UTF-8
 // are undone, to compare bytes.
-func readGoMessage(t testing.TB, raw string) []string {
-	t.Helper()
+func readGoMessage(tb testing.TB, raw string) []string {
+	tb.Helper()
 	e, err := gomessage.Read(strings.NewReader(raw))
 	if err != nil && !gomessage.IsUnknownCharset(err) {
-		t.Fatalf("go-message: %v", err)
+		tb.Fatalf("go-message: %v", err)
 	}
 	var out []string
 	err = e.Walk(func(_ []int, e *gomessage.Entity, err error) error {
@@ -111,7 +111,7 @@ func readGoMessage(t testing.TB, raw string) []string {
 		return err
 	})
 	if err != nil {
-		t.Fatalf("go-message: %v", err)
+		tb.Fatalf("go-message: %v", err)
 	}
 	return out
 }

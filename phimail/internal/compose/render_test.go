@@ -189,6 +189,7 @@ func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 type closeFails struct {
 	io.Reader
+
 	err error
 }
 

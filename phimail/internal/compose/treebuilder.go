@@ -80,20 +80,13 @@ func (b *treeBuilder) protect(n *node, h textproto.Header, source []byte, depth 
 		return entityFault("is signed and mixes line ends, so that its bytes are unsure; send it with CRLF")
 	}
 	n.source = toCRLF(source)
-	clean := fitsWire(n.source)
-	for fields := h.Fields(); clean && fields.Next(); {
-		raw, err := fields.Raw()
-		clean = err == nil && isCleanField(raw)
-	}
-	if !clean {
+	if !isCleanHeader(h) || !fitsWire(n.source) {
 		return entityFault("is signed or encrypted and has 8-bit text or lines over 998 bytes; sign or encrypt a 7-bit form")
 	}
 	n.protected, n.header, n.content = true, h, verbatim(n.source)
 	if n.mediaType == "multipart/signed" {
 		// Only to be read: what can't be taken apart is still sent.
-		if children, err := b.children(n, source, depth); err == nil {
-			n.children = children
-		}
+		n.children, _ = b.children(n, source, depth)
 	}
 	return nil
 }

@@ -87,7 +87,11 @@ func TestConfigFaultsNameLineKeyAndRemedy(t *testing.T) {
 		yaml string
 		want string
 	}{
-		"unknown key":              {minimal + "fron: x\n", `x.yaml:4: unknown key "fron" at the top; known are audit,`},
+		"unknown key":              {minimal + "host_key: x\n", `x.yaml:4: unknown key "host_key" at the top; known are audit,`},
+		"swapped letters":          {minimal + "form: x\n", `x.yaml:4: unknown key "form" at the top; did you mean from?`},
+		"wrong letter":             {minimal + "fron: x\n", "did you mean from?"},
+		"letter too many":          {minimal + "froom: x\n", "did you mean from?"},
+		"letter too few":           {minimal + "dkm: x\n", "did you mean dkim?"},
 		"unknown key inside":       {"from: a@b.example\ntransport:\n  smtp:\n    addr: r:25\n    verify: false\naudit: {file: a}\n", `x.yaml:5: unknown key "verify" in transport.smtp`},
 		"password inline":          {"transport:\n  smtp:\n    password: hunter2\n", `x.yaml:3: transport.smtp: "password": credentials never stand in this file; use password_env or password_file`},
 		"key twice":                {minimal + "from: b@c.example\n", "x.yaml:4: from: stands twice"},

@@ -24,6 +24,10 @@ Commands:
 		}
 	}
 	b.WriteString(`
+First steps: "phimail keygen dkim" makes a signing key, "phimail help config" shows
+the configuration file, "phimail doctor" checks it, and "phimail plan" says what
+would be sent.
+
 "phimail help COMMAND" or "phimail COMMAND -h" explains a command,
 "phimail help config" the configuration file, "phimail help exit" the exit codes.
 Flags come before other words. JSON goes to standard output, diagnostics to

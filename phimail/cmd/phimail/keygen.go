@@ -98,9 +98,11 @@ func (k *dkimKey) generate(domain string) error {
 	if k.path == "" {
 		k.path = k.selector + "." + domain + ".pem"
 	}
+	// The zone line has the name in the form that DNS wants.
+	name, _, _ := strings.Cut(zone, " ")
 	k.keyJSON = keyJSON{
 		Domain: domain, Selector: k.selector, Algorithm: k.algorithm, KeyFile: k.path,
-		Name: dkim.Key{Domain: domain, Selector: k.selector}.RecordName(), Type: "TXT",
+		Name: strings.TrimSuffix(name, "."), Type: "TXT",
 		Value: record, Strings: dkim.RecordStrings(record), Zone: zone,
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/maildir"
 	"github.com/phimail/sdk/transport/smtp"
 )
 
@@ -24,7 +25,11 @@ type carrier struct {
 
 func (a *app) openTransport(c *config) (*carrier, error) {
 	if c.transport.maildir.line > 0 {
-		return nil, c.fault(c.transport.maildir.line, "transport.maildir", "not available in this version; remove it")
+		t, err := maildir.New(maildir.Config{Dir: c.path(c.transport.maildir.dir), Clock: a.now})
+		if err != nil {
+			return nil, c.fault(c.transport.maildir.line, "transport.maildir", reasonOf("the directory", err))
+		}
+		return newCarrier(t, nil), nil
 	}
 	sc, err := a.smtpConfig(c)
 	if err != nil {
@@ -39,11 +44,21 @@ func (a *app) openTransport(c *config) (*carrier, error) {
 		})
 		return nil, errors.Join(faults...)
 	}
-	return &carrier{Transport: patient{t}, check: t.Check, close: func() error {
+	return newCarrier(t, t.Check), nil
+}
+
+// closingTransport is what all transports of the library are.
+type closingTransport interface {
+	transport.Transport
+	Close(ctx context.Context) error
+}
+
+func newCarrier(t closingTransport, check func(context.Context) (*smtp.Report, error)) *carrier {
+	return &carrier{Transport: patient{t}, check: check, close: func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		return t.Close(ctx)
-	}}, nil
+	}}
 }
 
 func (a *app) smtpConfig(c *config) (*smtp.Config, error) {

@@ -304,3 +304,25 @@ func TestPlanSendsAndRecordsNothing(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestMaildirRefusesWhatIsNotEncrypted(t *testing.T) {
+	t.Parallel()
+	f := newOffice(t, officeOptions{})
+	data, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(data), "  smtp:\n")
+	_, after, _ := strings.Cut(rest, "\ntls_assurance")
+	writeFile(t, f.config, before+"  maildir: {dir: out}\ntls_assurance"+after, 0o600)
+	r := world{stdin: plainMessage}.run(t, "send", "-config", f.config, "-t")
+	r.want(t, exitRefused, "refused")
+	if got := r.receipt(t).Recipients[0]; got.Status != "refused" || got.Code != "not-sealed" {
+		t.Errorf("got %+v", got)
+	}
+	entries, err := os.ReadDir(filepath.Join(f.dir, "out", "new"))
+	if err != nil || len(entries) > 0 {
+		t.Errorf("%d messages in the maildir (%v)", len(entries), err)
+	}
+	wantChecks(t, world{}.run(t, "doctor", "-config", f.config).checks(t), map[string]string{"relay": checkWarn})
+}

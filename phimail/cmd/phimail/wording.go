@@ -43,7 +43,11 @@ func messageFailure(err error) error {
 			return
 		}
 		code = exitData
-		lines = append(lines, errors.New("the message: "+fault.Field+": "+fault.Reason))
+		where := "the message: "
+		if fault.Field != "message" {
+			where += fault.Field + ": "
+		}
+		lines = append(lines, errors.New(where+fault.Reason))
 	})
 	return &failure{code, inFileWords(errors.Join(lines...))}
 }

@@ -137,7 +137,33 @@ func (s *strict) unknown(k *yaml.Node, parent string, fields map[string]setter) 
 			return
 		}
 	}
-	s.fault(k.Line, "", "unknown key %s %s; known are %s", name, where, strings.Join(sortedKeys(fields), ", "))
+	known := sortedKeys(fields)
+	for _, other := range known {
+		if similar(k.Value, other) {
+			s.fault(k.Line, "", "unknown key %s %s; did you mean %s?", name, where, other)
+			return
+		}
+	}
+	s.fault(k.Line, "", "unknown key %s %s; known are %s", name, where, strings.Join(known, ", "))
+}
+
+// similar reports whether two keys differ by one letter too many, too few or
+// wrong, or by two that were swapped.
+func similar(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch len(b) - len(a) {
+	case 0:
+		return i < len(a) && (a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:])
+	case 1:
+		return a[i:] == b[i+1:]
+	}
+	return false
 }
 
 // later refuses a setting that the design has and this version does not. An

@@ -73,8 +73,8 @@ func caseNoSuchAssurance(t tb, k *kit) {
 	r.truthful(p, out)
 	for i, rr := range out.Recipients {
 		// A need that is no need we know may be met by the strictest only.
-		if rr.Status == transport.Accepted && rr.Proof.Assurance > transport.Attested {
-			t.Errorf("recipient %d: a need outside the three was met by %v", i, rr.Proof.Assurance)
+		if rr.Status == transport.Accepted && (rr.Proof == nil || rr.Proof.Assurance > transport.Attested) {
+			t.Errorf("recipient %d: a need outside the three was met", i)
 		}
 	}
 }
@@ -192,7 +192,10 @@ func caseCloseHanging(t tb, k *kit) {
 			defer close(done)
 			out.Result, out.err = r.tr.Send(p.ctx, p.Envelope)
 		}()
-		<-r.server.Reached(AtMail)
+		select {
+		case <-r.server.Reached(AtMail):
+		case <-done: // Send did not wait for the peer: what it says is checked below
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience/4)
 		defer cancel()
 		if err := c.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {

@@ -88,16 +88,27 @@ func (r *rig) close() {
 			r.t.Errorf("Close: %v", err)
 		}
 	})
+	// The peer, and the reader of a closed connection, need a moment to notice.
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	var left string
-	for range 300 { // a closed connection's reader needs a moment to notice
-		if left = r.goroutines(); left == "" {
+	var goroutines string
+	var conns int
+	for range 300 {
+		goroutines, conns = r.goroutines(), 0
+		if r.server != nil {
+			conns = r.server.live()
+		}
+		if goroutines == "" && conns == 0 {
 			return
 		}
 		<-tick.C
 	}
-	r.t.Errorf("after Close these goroutines of the transport still run:\n%s", left)
+	if conns > 0 {
+		r.t.Errorf("after Close %d connections are still open", conns)
+	}
+	if goroutines != "" {
+		r.t.Errorf("after Close these goroutines of the transport still run:\n%s", goroutines)
+	}
 }
 
 // goroutines returns the stacks of the transport's goroutines, "" if none.
@@ -156,4 +167,14 @@ func (r *rig) noneDelivered() {
 // recipient returns the nth recipient's address.
 func (r *rig) recipient(n int) string {
 	return fmt.Sprintf("%s.%d@patient.example", r.marks.to, n)
+}
+
+// firstSession returns what the server saw of the first connection.
+func (r *rig) firstSession() Session {
+	r.t.Helper()
+	sessions := r.server.Sessions()
+	if len(sessions) == 0 {
+		r.t.Fatalf("the transport did not connect")
+	}
+	return sessions[0]
 }

@@ -21,7 +21,7 @@ func authRows() []row {
 			script: Script{At: map[Point][]Step{AtAuth: {challenge}, AtAuthNext: {challenge}}},
 			want:   either(refused(), rejected(), deferred()), reasons: reasons,
 			after: func(t tb, r *rig, _ outcome) {
-				if n := len(r.server.Sessions()[0].Commands); n > 20 {
+				if n := len(r.firstSession().Commands); n > 20 {
 					t.Errorf("the client answered endlessly: %d commands", n)
 				}
 			},

@@ -81,11 +81,14 @@ func slowRows() []row {
 		})
 	}
 	for _, p := range []Point{AtGreeting, AtHello, AtMail, AtDot} {
-		code := "250"
-		if p == AtGreeting {
+		code, length := "250", 60
+		switch p {
+		case AtGreeting:
 			code = "220"
+		case AtDot:
+			length = 150
 		}
-		drip := Step{Say: code + " " + strings.Repeat("x", 150) + "\r\n", Pace: patience / 10}
+		drip := Step{Say: code + " " + strings.Repeat("x", length) + "\r\n", Pace: patience / 10}
 		lines := Step{Say: code + "-x\r\n", Pace: patience / 10, Endless: true}
 		rows = append(rows,
 			row{name: named("slow/one byte at a time at %s", p), script: at(p, drip), to: 2, slow: true, want: lost(p), reasons: late},

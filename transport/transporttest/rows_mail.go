@@ -86,7 +86,7 @@ func extensionRows(f Features) []row {
 	}
 	if f.Pipelining {
 		rows = append(rows, row{name: "extension/PIPELINING is used", to: 3, want: accepted(), after: func(t tb, r *rig, _ outcome) {
-			if !r.server.Sessions()[0].Pipelined {
+			if !r.firstSession().Pipelined {
 				t.Errorf("PIPELINING was offered and claimed, but not used")
 			}
 		}})

@@ -135,7 +135,7 @@ func badSyntax(p Point) map[string]Step {
 		"codes that differ":     {Say: code + "-a\r\n251 b\r\n"},
 		"binary":                {Say: "\x00\x01\x02\xff\xfe\r\n\x80\x81\r\n"},
 		"a preliminary 1xx":     {Say: "150 " + PeerMark + "\r\n"},
-		"a 10 MB line":          {Say: code + " " + strings.Repeat("x", 10<<20) + "\r\n"},
+		"a 10 MB line":          {Say: code + " ", Fill: 10 << 20},
 		"endless bytes":         {Say: code + strings.Repeat("y", 4096), Endless: true},
 		"endless lines":         {Say: strings.Repeat(code+"-more\r\n", 100), Endless: true},
 	}

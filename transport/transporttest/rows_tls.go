@@ -128,7 +128,7 @@ func handshakeRows() []row {
 			name: "tls/capabilities from before are forgotten", want: accepted(),
 			script: Script{Clear: []string{"STARTTLS", "SIZE 10", "REQUIRETLS", "CHUNKING", "PIPELINING"}, Inside: inside()},
 			after: func(t tb, r *rig, _ outcome) {
-				if s := r.server.Sessions()[0]; s.Saw("BDAT") || s.Pipelined {
+				if s := r.firstSession(); s.Saw("BDAT") || s.Pipelined {
 					t.Errorf("an extension was used that was offered only before TLS (RFC 3207 section 4.2)")
 				}
 			},

@@ -100,6 +100,8 @@ type Step struct {
 	// Say is sent as it stands, so it brings its own CRLF. The session goes on
 	// as the reply's first digit tells.
 	Say string
+	// Fill follows Say with so many bytes of one line, and its CRLF.
+	Fill int
 	// Raw is sent below the TLS layer, after Say.
 	Raw string
 	// Pace is the time between the bytes of Say, which is then sent one byte

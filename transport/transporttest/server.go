@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type Server struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
 	closed bool
+
+	stalled atomic.Int64
 }
 
 // NewServer listens on a port of 127.0.0.1. The nth connection follows the nth
@@ -93,6 +96,14 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.wg.Wait()
 	return err
+}
+
+// live returns the number of connections that the peers have not closed yet. A
+// stalled session would not notice.
+func (s *Server) live() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns) - int(s.stalled.Load())
 }
 
 func (s *Server) accept() {

@@ -107,7 +107,7 @@ func (c *session) step(p Point) (Step, bool) {
 
 func (c *session) perform(step Step) bool {
 	// A plain reply joins the pending ones; anything else needs the wire.
-	if step.Pace == 0 && !step.Endless && step.Raw == "" && step.Then == GoOn {
+	if step.Pace == 0 && !step.Endless && step.Fill == 0 && step.Raw == "" && step.Then == GoOn {
 		c.out.WriteString(step.Say)
 		return true
 	}

@@ -1,6 +1,7 @@
 package transporttest
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"time"
@@ -34,6 +35,7 @@ func answer(cert *x509.Certificate, status int) ocsp.Response {
 	return ocsp.Response{
 		Status:       status,
 		SerialNumber: cert.SerialNumber,
+		IssuerHash:   crypto.SHA256, // the default, SHA-1, is not allowed under FIPS 140-3
 		ThisUpdate:   time.Now().Add(-time.Hour),
 		NextUpdate:   time.Now().Add(time.Hour),
 	}

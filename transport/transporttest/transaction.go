@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// contentLimit is the most that the server reads of one message, in bytes.
+const contentLimit = 64 << 20
+
 func (c *session) mailFrom(args string) bool {
 	path, params := parsePath(args, "FROM:")
 	reply := "250 2.1.0 sender ok\r\n"
@@ -97,6 +100,9 @@ func (c *session) readDotted() ([]byte, bool) {
 		fresh = ends
 		content = append(content, line...)
 		c.count(len(line))
+		if len(content) > contentLimit {
+			return nil, false
+		}
 	}
 }
 
@@ -116,9 +122,8 @@ func (c *session) contentMark() int64 {
 func (c *session) bdat(args string) bool {
 	size, last := strings.CutSuffix(strings.ToUpper(args), " LAST")
 	n, err := strconv.ParseInt(strings.TrimSpace(size), 10, 32)
-	if err != nil || n < 0 || !c.flush() {
-		c.out.WriteString("501 5.5.4 bad chunk\r\n")
-		return err == nil
+	if err != nil || n < 0 || n > contentLimit || !c.flush() {
+		return false // where the next command begins can't be known
 	}
 	chunk := make([]byte, n)
 	got, err := io.ReadFull(c.reader, chunk)

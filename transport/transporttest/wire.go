@@ -3,6 +3,7 @@ package transporttest
 import (
 	"io"
 	"net"
+	"strings"
 	"time"
 )
 
@@ -30,13 +31,26 @@ func (t *tap) Read(p []byte) (int, error) {
 // took it.
 func (c *session) write(step Step) bool {
 	if step.Endless {
-		// A big block makes it endless in bytes too, not only in time.
 		return step.Say == "" || c.repeat(step)
 	}
 	if step.Pace > 0 {
 		return c.trickle(step.Say, step.Pace)
 	}
-	_, err := io.WriteString(c.conn, step.Say)
+	if _, err := io.WriteString(c.conn, step.Say); err != nil {
+		return false
+	}
+	return step.Fill == 0 || c.fill(step.Fill)
+}
+
+// fill writes a line of n bytes.
+func (c *session) fill(n int) bool {
+	block := strings.Repeat("x", 64<<10)
+	for ; n > 0; n -= len(block) {
+		if _, err := io.WriteString(c.conn, block[:min(n, len(block))]); err != nil {
+			return false
+		}
+	}
+	_, err := io.WriteString(c.conn, "\r\n")
 	return err == nil
 }
 
@@ -89,6 +103,8 @@ func (c *session) end(how Ending) bool {
 		// Reading on notices when the peer gives up, and keeps what it sends.
 		_, _ = io.Copy(io.Discard, c.reader)
 	case Stall:
+		c.server.stalled.Add(1)
+		defer c.server.stalled.Add(-1)
 		<-c.server.done
 	}
 	return false

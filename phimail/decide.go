@@ -3,7 +3,6 @@ package phimail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/phimail/sdk/policy"
@@ -159,7 +158,7 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 			return
 		}
 		why = recipientError(i, err)
-		against = append(against, "tls: "+advice(why.Code))
+		against = append(against, "tls: "+why.words())
 	}
 	r.halt(i, why, strings.Join(against, "; "))
 }
@@ -200,22 +199,4 @@ func (p *Plan) suits(o *transport.Offer, need transport.Assurance) error {
 		return &transport.Error{Status: transport.Refused, Reason: transport.ErrAssurance, Stage: transport.StagePlan, Retry: true}
 	}
 	return nil
-}
-
-// advice says in words what stands against TLS, for people who plan.
-func advice(code string) string {
-	switch transport.Reason(code) {
-	case transport.ErrAssurance:
-		return "the relay's TLS is known to reach the relay only; attest that it enforces TLS onward, use one that offers REQUIRETLS, or a sealed mode"
-	case transport.ErrNotSealed:
-		return "this transport offers no TLS; it carries sealed messages only"
-	case transport.ErrTLSRequired:
-		return "the relay does not offer STARTTLS, or somebody removes it"
-	case transport.ErrSize:
-		return "the message is larger than the relay takes"
-	case transport.ErrConnect:
-		return "the relay can't be reached"
-	default:
-		return fmt.Sprintf("not possible now (%s)", code)
-	}
 }

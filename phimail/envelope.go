@@ -45,7 +45,7 @@ func guardSend(ctx context.Context, t transport.Transport, env *transport.Envelo
 // fail notes that the recipient does not surely have the message.
 func (o *Outcome) fail(why *RecipientError) {
 	o.Status, o.Code, o.Retryable, o.Err = why.Status, why.Code, why.Retryable, why
-	o.Reason = why.Class.words()
+	o.Reason = why.words()
 	if te, ok := errors.AsType[*transport.Error](why.Cause); ok {
 		o.Evidence.Reply, o.Evidence.Enhanced = te.Code, te.Enhanced
 	}

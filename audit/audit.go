@@ -35,7 +35,8 @@ var (
 	ErrBroken = errors.New("audit: the chain is broken; keep the log as it is and run phimail audit verify")
 	// ErrRolledBack: the chain ends before a record that was known to be
 	// durable. It matches ErrBroken too.
-	ErrRolledBack = fmt.Errorf("audit: the chain is shorter or other than it was known to be, as after restoring an old copy; bring back the newest copy: %w", ErrBroken)
+	ErrRolledBack = fmt.Errorf("audit: the chain is shorter or other than it was known to be, as after "+
+		"restoring an old copy; bring back the newest copy: %w", ErrBroken)
 	// ErrClosed: the log or sink is closed.
 	ErrClosed = errors.New("audit: closed")
 )

@@ -158,6 +158,7 @@ func noteVerifier(origin string, key ed25519.PublicKey) (note.Verifier, error) {
 // noteSigner lets any crypto.Signer sign a note.
 type noteSigner struct {
 	note.Verifier
+
 	key crypto.Signer
 }
 

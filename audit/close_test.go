@@ -102,6 +102,7 @@ func TestCloseHasADeadline(t *testing.T) {
 // stubborn ignores contexts until it is let go.
 type stubborn struct {
 	*audittest.Sink
+
 	entered, gate chan struct{}
 }
 
@@ -144,6 +145,7 @@ func TestCloseReportsARunThatCannotEnd(t *testing.T) {
 // failingRuns fails where an error is set, and panics where it is errPanicNow.
 type failingRuns struct {
 	*audittest.Sink
+
 	begin, end, list error
 }
 

@@ -211,7 +211,7 @@ func (l *Log) store(ctx context.Context, b *batch) (verdict, error) {
 			return stored, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return l.resolve(recs, err)
+			return l.resolve(recs, err) //nolint:contextcheck // the batch's context may be what ended; the Log's counts
 		}
 		moved, headErr := l.reread(ctx)
 		if headErr != nil {

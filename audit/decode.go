@@ -39,11 +39,12 @@ func decodeEvent(raw []byte) (Event, error) {
 			return Event{}, err
 		}
 		target, place := e.field(name)
-		if target == nil {
+		switch {
+		case target == nil:
 			err = d.skipUnknown(name)
-		} else if place <= last {
+		case place <= last:
 			err = ErrMalformed
-		} else {
+		default:
 			last = place
 			err = d.value(target)
 		}
@@ -230,7 +231,7 @@ func (d *decoder) skipUnknown(name []byte) error {
 
 // field returns where a name of the JSON goes, and the place of the field in the
 // struct, which is its place in the JSON; nil for a name of a later version.
-func (e *Event) field(name []byte) (target any, place int) {
+func (e *Event) field(name []byte) (target any, place int) { //nolint:gocyclo,funlen // flat: one case a field
 	switch string(name) {
 	case "v":
 		return &e.Version, 0

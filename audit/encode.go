@@ -40,6 +40,11 @@ func appendStamp(b []byte, kind Kind, s *stamp) []byte {
 
 // appendRest writes the fields that the caller set and closes the object.
 func appendRest(b []byte, e *Event) []byte {
+	return append(appendResult(appendPlan(b, e), e), '}')
+}
+
+// appendPlan writes who, what, to whom and how it was decided.
+func appendPlan(b []byte, e *Event) []byte {
 	b = appendField(b, `,"attempt":`, e.Attempt)
 	b = appendInt(b, `,"item":`, int64(e.Item))
 
@@ -66,8 +71,11 @@ func appendRest(b []byte, e *Event) []byte {
 	b = appendField(b, `,"decision":`, e.Decision)
 	b = appendList(b, `,"rules":[`, e.Rules)
 	b = appendField(b, `,"policy_digest":`, e.PolicyDigest)
-	b = appendField(b, `,"config_digest":`, e.ConfigDigest)
+	return appendField(b, `,"config_digest":`, e.ConfigDigest)
+}
 
+// appendResult writes how it was protected, and what became of it.
+func appendResult(b []byte, e *Event) []byte {
 	b = appendField(b, `,"mode":`, e.Mode)
 	b = appendField(b, `,"need":`, e.Need)
 	b = appendField(b, `,"assurance":`, e.Assurance)
@@ -103,8 +111,7 @@ func appendRest(b []byte, e *Event) []byte {
 	b = appendField(b, `,"escrow_id":`, e.EscrowID)
 	b = appendField(b, `,"network":`, e.Network)
 	b = appendField(b, `,"record_ref":`, e.RecordRef)
-	b = appendInt(b, `,"count":`, e.Count)
-	return append(b, '}')
+	return appendInt(b, `,"count":`, e.Count)
 }
 
 func appendField(b []byte, name, v string) []byte {

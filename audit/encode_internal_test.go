@@ -24,8 +24,8 @@ func encodeAll(t *testing.T, e *Event) []byte {
 func full(text string, number int64) Event {
 	var e Event
 	v := reflect.ValueOf(&e).Elem()
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
+	for _, f := range v.Fields() {
+		switch f.Kind() {
 		case reflect.String:
 			f.SetString(text)
 		case reflect.Int, reflect.Int64:
@@ -102,8 +102,7 @@ func TestEventHoldsOnlyPrimitiveFields(t *testing.T) {
 	t.Parallel()
 	typ := reflect.TypeFor[Event]()
 	names := map[string]bool{}
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		ok := false
 		switch f.Type.Kind() {
 		case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:

@@ -41,6 +41,7 @@ func Example() {
 	// A fixed key for the example. Keep the private key where the log's writers
 	// can't use it, and the public key where the log is verified.
 	private := ed25519.NewKeyFromSeed([]byte("an example key, not for real use"))
+	public := ed25519.PublicKey(private[ed25519.SeedSize:])
 	checkpoint, err := log.Checkpoint(ctx, "clinic.example/audit", private)
 	if err != nil {
 		fmt.Println(err)
@@ -52,14 +53,14 @@ func Example() {
 	}
 
 	report, err := audit.Verify(ctx, sink, audit.VerifyOptions{
-		Checkpoint: checkpoint, Key: private.Public().(ed25519.PublicKey),
+		Checkpoint: checkpoint, Key: public,
 	})
 	fmt.Println(report.Records, "records,", report.Outcomes["accepted"], "accepted,", report.Open, "open, error:", err)
 
 	records := sink.Records()
 	sink.Replace(records[:2]) // Somebody cuts off the outcome.
 	_, err = audit.Verify(ctx, sink, audit.VerifyOptions{
-		Checkpoint: checkpoint, Key: private.Public().(ed25519.PublicKey),
+		Checkpoint: checkpoint, Key: public,
 	})
 	fmt.Println(err)
 	// Output:

@@ -47,8 +47,9 @@ func (e *export) put(recs []Record) {
 		// A gap must stand before what follows it, so that nothing is taken
 		// after a loss until the loss was told.
 		if e.lost > 0 || len(e.recs) >= e.max || e.bytes+len(recs[i].Body) > e.max<<12 {
-			e.lost += uint64(len(recs) - i)
-			e.total += uint64(len(recs) - i)
+			left := uint64(len(recs[i:]))
+			e.lost += left
+			e.total += left
 			break
 		}
 		e.recs = append(e.recs, recs[i])

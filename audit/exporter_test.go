@@ -169,9 +169,11 @@ func TestSlogExporter(t *testing.T) {
 		t.Fatalf("%d lines: %s", len(lines), out.String())
 	}
 	var line struct {
-		Level, Msg, Hash string
-		Seq              uint64
-		Event            map[string]any
+		Level string         `json:"level"`
+		Msg   string         `json:"msg"`
+		Hash  string         `json:"hash"`
+		Seq   uint64         `json:"seq"`
+		Event map[string]any `json:"event"`
 	}
 	if err := json.Unmarshal([]byte(lines[2]), &line); err != nil {
 		t.Fatal(err)

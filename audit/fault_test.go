@@ -147,6 +147,7 @@ func TestLostReplyIsResolved(t *testing.T) {
 // hooked replaces methods of a sink.
 type hooked struct {
 	*audittest.Sink
+
 	append func(ctx context.Context, recs []audit.Record) error
 	head   func(ctx context.Context) (audit.Head, error)
 	scan   func(ctx context.Context, from uint64) iter.Seq2[audit.Record, error]

@@ -52,24 +52,26 @@ func (l *ledger) reserve(events []Event) error {
 func (l *ledger) reserveOne(e *Event) error {
 	key := item{e.Attempt, e.Item}
 	now := l.items[key]
-	switch e.Kind {
-	case KindIntent:
+	if e.Kind == KindIntent {
 		if now != 0 || l.closed.has(key) {
 			return ErrDuplicateIntent
 		}
 		l.items[key] = intentPending
-	case KindOutcome:
-		alone := standsAlone(e.Status)
-		switch {
-		case now == intentOpen, now == intentDoubtful && alone:
-			l.items[key] = outcomePending
-		case now == outcomePending || now == refusalPending || l.closed.has(key):
-			return ErrDuplicateOutcome
-		case now == 0 && alone:
-			l.items[key] = refusalPending
-		default:
-			return ErrNoIntent
-		}
+		return nil
+	}
+	if e.Kind != KindOutcome {
+		return nil
+	}
+	alone := standsAlone(e.Status)
+	switch {
+	case now == intentOpen, now == intentDoubtful && alone:
+		l.items[key] = outcomePending
+	case now == outcomePending || now == refusalPending || l.closed.has(key):
+		return ErrDuplicateOutcome
+	case now == 0 && alone:
+		l.items[key] = refusalPending
+	default:
+		return ErrNoIntent
 	}
 	return nil
 }

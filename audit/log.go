@@ -78,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*Log, error) {
 	for _, e := range l.exports {
 		go e.deliver()
 	}
-	go l.commit()
+	go l.commit() //nolint:contextcheck // ctx is that of New; the Log lives on
 	return l, nil
 }
 

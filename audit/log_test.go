@@ -371,7 +371,7 @@ func TestNothingPrintsTheKey(t *testing.T) {
 	for _, v := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			text := fmt.Sprintf(verb, v)
-			for _, form := range []string{key, fmt.Sprint([]byte(key))[1:40], fmt.Sprintf("%x", key), "0x6d, 0x61, 0x72"} {
+			for _, form := range []string{key, fmt.Sprintf("%d", []byte(key))[1:40], fmt.Sprintf("%x", key), "0x6d, 0x61, 0x72"} {
 				if strings.Contains(text, form) {
 					t.Errorf("%s of %T shows the key: %s", verb, v, text)
 				}

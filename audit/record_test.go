@@ -202,9 +202,9 @@ func FuzzDecodeBody(f *testing.F) {
 		}
 		// What is taken must mean the same to encoding/json.
 		var other struct {
-			Seq   uint64
-			Prev  string
-			Event audit.Event
+			Seq   uint64      `json:"seq"`
+			Prev  string      `json:"prev"`
+			Event audit.Event `json:"event"`
 		}
 		if err := json.Unmarshal(body, &other); err != nil {
 			t.Fatalf("encoding/json refuses it: %v", err)

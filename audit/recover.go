@@ -75,13 +75,12 @@ type openIntent struct {
 
 // apply follows one event. of says whose intents are of interest.
 func (o openIntents) apply(seq uint64, e *Event, of func(run string) bool) {
-	switch e.Kind {
-	case KindIntent:
-		if of(e.Run) {
-			o[item{e.Attempt, e.Item}] = openIntent{seq, *e}
-		}
-	case KindOutcome:
-		delete(o, item{e.Attempt, e.Item})
+	key := item{e.Attempt, e.Item}
+	if e.Kind == KindIntent && of(e.Run) {
+		o[key] = openIntent{seq, *e}
+	}
+	if e.Kind == KindOutcome {
+		delete(o, key)
 	}
 }
 

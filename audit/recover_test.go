@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -141,7 +142,7 @@ func TestNewWritesNothingUntilTheFirstEvent(t *testing.T) {
 func TestEveryCrashPointRecovers(t *testing.T) {
 	t.Parallel()
 	for point := uint64(1); point <= 40; point++ {
-		t.Run(fmt.Sprint(point), func(t *testing.T) {
+		t.Run(strconv.FormatUint(point, 10), func(t *testing.T) {
 			t.Parallel()
 			s := audittest.NewSink()
 			s.FailAt(point, audit.ErrSinkFailed)

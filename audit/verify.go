@@ -216,6 +216,7 @@ func (v *verifier) count(e *Event) {
 	case KindOutcome:
 		r.Outcomes[statusKey(e.Status)]++
 		v.countOutcome(e, key)
+	default: // It is in Kinds.
 	}
 }
 

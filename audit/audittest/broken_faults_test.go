@@ -222,9 +222,9 @@ func ownRuns(m *memory) audit.Sink {
 	return with(func(b *broken) {
 		b.list = func(ctx context.Context) ([]audit.Run, error) {
 			runs, err := b.memory.List(ctx)
-			b.memory.mu.Lock()
-			defer b.memory.mu.Unlock()
-			return slices.DeleteFunc(runs, func(r audit.Run) bool { return !slices.Contains(b.memory.runs, r.ID) }), err
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return slices.DeleteFunc(runs, func(r audit.Run) bool { return !slices.Contains(m.runs, r.ID) }), err
 		}
 	})(m)
 }

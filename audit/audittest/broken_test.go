@@ -12,6 +12,7 @@ import (
 // broken is a handle with one fault: a hook takes the place of a method.
 type broken struct {
 	*memory
+
 	append func(ctx context.Context, recs []audit.Record) error
 	head   func(ctx context.Context) (audit.Head, error)
 	scan   func(ctx context.Context, from uint64) iter.Seq2[audit.Record, error]

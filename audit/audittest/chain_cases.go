@@ -50,7 +50,7 @@ func checkScanFrom(k *kit) {
 	all := makeRecords(audit.Head{}, 9)
 	h.mustAppend(copyRecords(all[:4]))
 	h.mustAppend(copyRecords(all[4:]))
-	for from := uint64(0); from <= 12; from++ {
+	for from := range uint64(13) {
 		want := all[min(max(from, 1)-1, 9):]
 		got, err := h.scan(k.ctx, from, everything)
 		if err != nil {

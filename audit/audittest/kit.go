@@ -87,6 +87,7 @@ func Run(t TB, h Harness) {
 // kit is one case on one storage.
 type kit struct {
 	TB
+
 	h    Harness
 	name string
 	dir  string

@@ -34,6 +34,7 @@ func (s *storages) get(dir string) *Sink {
 // memory is one process's handle on a Sink.
 type memory struct {
 	*Sink
+
 	mu     sync.Mutex
 	runs   []string
 	closed bool

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/phimail/sdk/audit"
@@ -171,9 +172,7 @@ func (s *Sink) List(ctx context.Context) ([]audit.Run, error) {
 	for _, r := range s.runs {
 		runs = append(runs, r)
 	}
-	slices.SortFunc(runs, func(a, b audit.Run) int {
-		return bytes.Compare([]byte(a.ID), []byte(b.ID))
-	})
+	slices.SortFunc(runs, func(a, b audit.Run) int { return strings.Compare(a.ID, b.ID) })
 	return runs, nil
 }
 

@@ -150,11 +150,14 @@ func (l *Log) stop(err error) {
 	l.queue = nil
 }
 
-// gather lets callers that were just answered come back with their next event
-// before the batch is cut: without it every second batch holds one record. It
-// yields only while the queue grows, so that it delays nobody.
+// gather lets the callers of the last batch come back with their next event
+// before this one is cut: without it every second batch holds one record. It
+// yields only while the queue grows, and not at all for a single caller.
 func (l *Log) gather() {
 	const rounds = 16
+	if len(l.taken) < 2 {
+		return
+	}
 	waiting := -1
 	for range rounds {
 		l.mu.Lock()

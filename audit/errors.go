@@ -19,8 +19,8 @@ var (
 	// ErrDuplicateOutcome: this attempt and item already has an outcome, or one
 	// that is being written.
 	ErrDuplicateOutcome = errors.New("audit: the attempt and item already has an outcome")
-	// ErrNoIntent: an outcome other than refused or held for which this Log has
-	// no durable intent.
+	// ErrNoIntent: an outcome accepted or unknown for which this Log has no
+	// durable intent.
 	ErrNoIntent = errors.New("audit: the outcome has no durable intent in this run")
 	// ErrOpenIntents: the Log was closed before all its intents had an outcome.
 	// The next Log on the sink records them as unknown.

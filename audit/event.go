@@ -14,14 +14,14 @@ const (
 	// recipient and attempt.
 	KindIntent Kind = "intent"
 	// KindOutcome closes an intent, or stands alone for a recipient that was
-	// refused while planning.
+	// given up while planning.
 	KindOutcome Kind = "outcome"
 	// KindRepair tells of a torn last write that was cut off.
 	KindRepair Kind = "repair"
 )
 
-// The statuses of an outcome. Refused and held may stand without an intent:
-// nothing left.
+// The statuses of an outcome. All but accepted and unknown may stand without an
+// intent, for a recipient that was given up while planning.
 const (
 	StatusAccepted = "accepted" // the transport took responsibility
 	StatusDeferred = "deferred" // a temporary failure, surely not taken

@@ -115,8 +115,8 @@ func (l *ledger) settleIntent(key item, v verdict) {
 	}
 }
 
-// standsAlone says whether an outcome may have no intent: what is surely not
-// taken may have been given up while planning.
+// standsAlone says whether an outcome may have no intent: a recipient that
+// surely has nothing may have been given up while planning.
 func standsAlone(status string) bool { return status != StatusAccepted && status != StatusUnknown }
 
 // recent remembers the last items that were added, recentOutcomes of them at

@@ -51,7 +51,7 @@ type FindingCode string
 
 // The findings. None of them can come from a Log; they tell of another writer.
 const (
-	// FindingNoIntent: an outcome other than refused or held without an intent.
+	// FindingNoIntent: an outcome accepted or unknown without an intent.
 	FindingNoIntent FindingCode = "outcome-without-intent"
 	// FindingSecondOutcome: an attempt and item with two outcomes.
 	FindingSecondOutcome FindingCode = "second-outcome"

@@ -2,11 +2,20 @@ module github.com/phimail/sdk/phimail/cmd
 
 go 1.26.0
 
-require (
-	github.com/phimail/sdk v0.0.0
-	go.uber.org/goleak v1.3.0
-	golang.org/x/net v0.62.0
-)
+require github.com/phimail/sdk v0.0.0
+
+// The configuration file. YAML is what operators expect of a file that people
+// write; this parser is the maintained one (MIT and Apache-2.0, no dependency of
+// its own) and gives the line of every key and value, which the strict reading
+// here rests on.
+require go.yaml.in/yaml/v3 v3.0.6
+
+// The organisational domain of a From domain (the Public Suffix List), for
+// doctor's look at DMARC. The library depends on it anyway.
+require golang.org/x/net v0.62.0
+
+// Tests only: no goroutine outlives a run.
+require go.uber.org/goleak v1.3.0
 
 require (
 	github.com/emersion/go-message v0.18.2 // indirect
@@ -16,11 +25,5 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
-
-// The configuration file. YAML is what operators expect of a file that people
-// write; this parser is the maintained one (MIT and Apache-2.0, no dependency of
-// its own) and gives the line of every key and value, which the strict reading
-// here rests on.
-require go.yaml.in/yaml/v3 v3.0.6
 
 replace github.com/phimail/sdk => ../..

@@ -18,7 +18,12 @@ const closeTimeout = 10 * time.Second
 // service is a client with everything under it.
 type service struct {
 	client *phimail.Client
-	close  func() error
+	close  func(ctx context.Context) error
+}
+
+// closing is the context to end things with, also after an interruption.
+func closing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 }
 
 // open builds what the configuration describes. A planning service has no audit
@@ -39,17 +44,17 @@ func (a *app) open(ctx context.Context, c *config, planning bool) (*service, err
 		log, err = openAudit(ctx, c)
 	}
 	if err != nil {
-		return nil, errors.Join(err, carrier.close())
+		return nil, errors.Join(err, carrier.close(ctx))
 	}
 	pc.Transport, pc.Audit = carrier, log.log
 	client, err := phimail.New(*pc)
 	if err != nil {
-		return nil, errors.Join(&failure{exitConfig, c.inFile(err)}, log.close(), carrier.close())
+		return nil, errors.Join(&failure{exitConfig, c.inFile(err)}, log.close(ctx), carrier.close(ctx))
 	}
-	return &service{client, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	return &service{client, func(ctx context.Context) error {
+		ctx, cancel := closing(ctx)
 		defer cancel()
-		return errors.Join(client.Close(ctx), carrier.close(), log.close())
+		return errors.Join(client.Close(ctx), carrier.close(ctx), log.close(ctx))
 	}}, nil
 }
 

@@ -28,7 +28,7 @@ func (c *config) check(s *strict) {
 		c.need(s, d.line, key+".key_file", &d.keyFile)
 	}
 	if c.audit.line == 0 {
-		s.fault(0, "audit", "missing; without a log nothing is sent, so name one: audit: {file: audit.jsonl}")
+		s.faultf(0, "audit", "missing; without a log nothing is sent, so name one: audit: {file: audit.jsonl}")
 		return
 	}
 	c.need(s, c.audit.line, "audit.file", &c.audit.file)
@@ -36,7 +36,7 @@ func (c *config) check(s *strict) {
 
 func (c *config) need(s *strict, line int, key string, v *value[string]) {
 	if v.v == "" {
-		s.fault(max(line, v.line), key, "missing; phimail help config says what stands here")
+		s.faultf(max(line, v.line), key, "missing; phimail help config says what stands here")
 	}
 }
 
@@ -45,7 +45,7 @@ func (c *config) checkAddress(s *strict, v *value[string]) {
 		return
 	}
 	if _, err := mail.ParseAddress(v.v); err != nil {
-		s.fault(v.line, v.key, `must be one address, such as "Riverside Clinic <no-reply@clinic.example>"`)
+		s.faultf(v.line, v.key, `must be one address, such as "Riverside Clinic <no-reply@clinic.example>"`)
 	}
 }
 
@@ -53,10 +53,10 @@ func (c *config) checkTransport(s *strict) {
 	t := &c.transport
 	switch {
 	case t.line == 0:
-		s.fault(0, "transport", "missing; name a relay: transport: {smtp: {addr: \"relay.example:587\"}}")
+		s.faultf(0, "transport", "missing; name a relay: transport: {smtp: {addr: \"relay.example:587\"}}")
 		return
 	case (t.smtp.line > 0) == (t.maildir.line > 0):
-		s.fault(t.line, "transport", "must hold exactly one of smtp and maildir")
+		s.faultf(t.line, "transport", "must hold exactly one of smtp and maildir")
 		return
 	case t.maildir.line > 0:
 		c.need(s, t.maildir.line, "transport.maildir.dir", &t.maildir.dir)
@@ -71,20 +71,20 @@ func (c *config) checkTransport(s *strict) {
 func (t *smtpConfig) check(s *strict) {
 	host, port, err := net.SplitHostPort(t.addr.v)
 	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || host == "" || perr != nil || n == 0 {
-		s.fault(max(t.line, t.addr.line), "transport.smtp.addr", `must be the relay's host and port, such as "relay.example:587"`)
+		s.faultf(max(t.line, t.addr.line), "transport.smtp.addr", `must be the relay's host and port, such as "relay.example:587"`)
 	}
 	if !slices.Contains([]string{"", "starttls", "implicit"}, t.tls.v) {
-		s.fault(t.tls.line, t.tls.key, "must be starttls or implicit; there is no way to send without TLS")
+		s.faultf(t.tls.line, t.tls.key, "must be starttls or implicit; there is no way to send without TLS")
 	}
 	pair := func(a, b *value[string], aKey, bKey string) {
 		if (a.v == "") != (b.v == "") {
-			s.fault(max(a.line, b.line), "transport.smtp", "%s and %s belong together; set both or neither", aKey, bKey)
+			s.faultf(max(a.line, b.line), "transport.smtp", "%s and %s belong together; set both or neither", aKey, bKey)
 		}
 	}
 	pair(&t.clientCert, &t.clientKey, "client_cert", "client_key")
 	one := func(env, file *value[string]) *value[string] {
 		if env.v != "" && file.v != "" {
-			s.fault(file.line, file.key, "excludes %s; remove one", env.key)
+			s.faultf(file.line, file.key, "excludes %s; remove one", env.key)
 		}
 		if env.v != "" {
 			return env
@@ -101,16 +101,16 @@ func (t *smtpConfig) check(s *strict) {
 // check wants a date and a name: the record has to say on what it relies.
 func (a *agreementConfig) check(s *strict, key string, party bool) {
 	if !a.signed.set() {
-		s.fault(a.line, key+".signed", "missing; write the day, such as 2026-01-31")
+		s.faultf(a.line, key+".signed", "missing; write the day, such as 2026-01-31")
 	}
 	if a.document.v == "" {
-		s.fault(a.line, key+".document", "missing; name the paper, so that the record can refer to it")
+		s.faultf(a.line, key+".document", "missing; name the paper, so that the record can refer to it")
 	}
 	if party && a.party.v == "" {
-		s.fault(a.line, key+".party", "missing; name who signed it")
+		s.faultf(a.line, key+".party", "missing; name who signed it")
 	}
 	if a.signed.set() && a.expires.set() && !a.signed.v.Before(a.expires.v) {
-		s.fault(a.expires.line, a.expires.key, "must lie after signed")
+		s.faultf(a.expires.line, a.expires.key, "must lie after signed")
 	}
 }
 
@@ -128,27 +128,27 @@ func (c *config) checkPolicy(s *strict) {
 	for i := range c.modes {
 		m := &c.modes[i]
 		if _, err := policy.ParseMode(m.v); err != nil {
-			s.fault(m.line, m.key, "must be smime, pgp, tls or escrow")
+			s.faultf(m.line, m.key, "must be smime, pgp, tls or escrow")
 		}
 		if slices.ContainsFunc(c.modes[:i], func(o value[string]) bool { return o.v == m.v }) {
-			s.fault(m.line, m.key, "stands twice; remove one")
+			s.faultf(m.line, m.key, "stands twice; remove one")
 		}
 	}
 	if !slices.Contains([]string{"", "recipient", "attested"}, c.assurance.v) {
-		s.fault(c.assurance.line, c.assurance.key, "must be recipient or attested")
+		s.faultf(c.assurance.line, c.assurance.key, "must be recipient or attested")
 	}
 	p := &c.policy
 	switch p.classifier.v {
 	case "", "all":
 	case "phi":
-		s.fault(p.classifier.line, p.classifier.key, "phi is not available in this version; use all, which treats every message as PHI")
+		s.faultf(p.classifier.line, p.classifier.key, "phi is not available in this version; use all, which treats every message as PHI")
 	default:
-		s.fault(p.classifier.line, p.classifier.key, "must be all")
+		s.faultf(p.classifier.line, p.classifier.key, "must be all")
 	}
 	if !slices.Contains([]string{"", "refuse", "deliverable"}, p.onPartial.v) {
-		s.fault(p.onPartial.line, p.onPartial.key, "must be refuse or deliverable")
+		s.faultf(p.onPartial.line, p.onPartial.key, "must be refuse or deliverable")
 	}
 	if strings.ContainsFunc(p.subject.v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		s.fault(p.subject.line, p.subject.key, "must be one line of text")
+		s.faultf(p.subject.line, p.subject.key, "must be one line of text")
 	}
 }

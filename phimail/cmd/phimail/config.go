@@ -94,7 +94,7 @@ func loadConfig(path string) (*config, error) {
 func parseConfig(file, dir string, data []byte) (*config, error) {
 	s := &strict{file: file}
 	if len(data) > maxConfig {
-		s.fault(0, "", "the file is larger than 1 MiB; this can't be a configuration")
+		s.faultf(0, "", "the file is larger than 1 MiB; this can't be a configuration")
 		return nil, errors.Join(s.faults...)
 	}
 	c := &config{file: file, dir: dir}

@@ -95,7 +95,7 @@ func TestConfigFaultsNameLineKeyAndRemedy(t *testing.T) {
 		"unknown key inside":       {"from: a@b.example\ntransport:\n  smtp:\n    addr: r:25\n    verify: false\naudit: {file: a}\n", `x.yaml:5: unknown key "verify" in transport.smtp`},
 		"password inline":          {"transport:\n  smtp:\n    password: hunter2\n", `x.yaml:3: transport.smtp: "password": credentials never stand in this file; use password_env or password_file`},
 		"key twice":                {minimal + "from: b@c.example\n", "x.yaml:4: from: stands twice"},
-		"key twice, first is null": {"tenant:\ntenant: x\n" + minimal, "x.yaml:2: tenant: stands twice"},
+		"key twice, first is null": {"tenant: null\ntenant: x\n" + minimal, "x.yaml:2: tenant: stands twice"},
 		"tls none":                 {"from: a@b.example\ntransport:\n  smtp: {addr: 'r:25', tls: none}\naudit: {file: a}\n", "x.yaml:3: transport.smtp.tls: must be starttls or implicit; there is no way to send without TLS"},
 		"later block":              {minimal + "escrow:\n  store: e/\n", "x.yaml:5: escrow: not available in this version"},
 		"later transport":          {"from: a@b.example\ntransport:\n  mx: {port: 25}\naudit: {file: a}\n", "x.yaml:3: transport.mx: not available in this version"},

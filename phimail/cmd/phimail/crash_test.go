@@ -57,7 +57,7 @@ func runSender(config string) error {
 		})
 	}
 	wg.Wait()
-	return s.close()
+	return s.close(ctx)
 }
 
 func TestKilledSendersLeaveAWholeLog(t *testing.T) {
@@ -81,6 +81,7 @@ func TestKilledSendersLeaveAWholeLog(t *testing.T) {
 // crash is what is known of the log after each kill.
 type crash struct {
 	*office
+
 	records, unknown int
 	intents          map[string]bool // by Message-ID
 }
@@ -141,18 +142,18 @@ func (c *crash) examine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.close(); err != nil {
+	if err := log.close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	events := c.events(t)
 	unknown := 0
 	open := map[string]bool{}
 	for _, e := range events {
-		switch {
-		case e.Kind == audit.KindIntent:
+		switch e.Kind { //nolint:exhaustive // the others open and close nothing
+		case audit.KindIntent:
 			c.intents[e.MessageID] = true
 			open[e.Attempt] = true
-		case e.Kind == audit.KindOutcome:
+		case audit.KindOutcome:
 			delete(open, e.Attempt)
 			if e.Status == audit.StatusUnknown {
 				unknown++

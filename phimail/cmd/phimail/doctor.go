@@ -221,7 +221,7 @@ func (e *examination) auditLog(ctx context.Context, c *config) {
 		return
 	}
 	head, err := log.log.Head(ctx)
-	if err := errors.Join(err, log.close()); err != nil {
+	if err := errors.Join(err, log.close(ctx)); err != nil {
 		e.note(name, checkFail, err.Error(), "mend this first: without the log nothing is sent")
 		return
 	}

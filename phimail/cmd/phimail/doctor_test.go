@@ -14,7 +14,9 @@ import (
 
 func (r result) checks(t *testing.T) map[string]check {
 	t.Helper()
-	var out struct{ Checks []check }
+	var out struct {
+		Checks []check `json:"checks"`
+	}
 	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil {
 		t.Fatalf("standard output is no report: %v: %q; standard error %q", err, r.stdout, r.stderr)
 	}

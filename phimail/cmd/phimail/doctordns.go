@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,11 +153,9 @@ func starting(records []string, version string) []string {
 }
 
 func endsInAll(record string, words ...string) bool {
-	for _, field := range strings.Fields(strings.ToLower(record)) {
-		for _, w := range words {
-			if field == w {
-				return true
-			}
+	for field := range strings.FieldsSeq(strings.ToLower(record)) {
+		if slices.Contains(words, field) {
+			return true
 		}
 	}
 	return false

@@ -73,9 +73,10 @@ func (a *app) keygen(_ context.Context, args []string) error {
 }
 
 type dkimKey struct {
+	keyJSON
+
 	algorithm, selector, path string
 	pem                       []byte
-	keyJSON
 }
 
 // generate makes the key in memory; nothing is on disk if one of two fails.
@@ -137,7 +138,8 @@ func (a *app) explainKeys(keys []dkimKey) {
 		k := &keys[i]
 		_, _ = fmt.Fprintf(a.stderr, "The private key is in %s; keep it secret.\n", k.path)
 		_, _ = fmt.Fprintf(a.stderr, "Publish this DNS record, then wait until it is visible:\n\n%s\n\n", strings.TrimSpace(k.Zone))
-		_, _ = fmt.Fprintf(a.stderr, "Then add to the configuration file:\n\n  dkim: [{domain: %s, selector: %s, key_file: %s}]\n\n", k.Domain, k.Selector, k.path)
+		_, _ = fmt.Fprintf(a.stderr, "Then add to the configuration file:\n\n  dkim: [{domain: %s, selector: %s, key_file: %s}]\n\n",
+			k.Domain, k.Selector, k.path)
 	}
 	_, _ = fmt.Fprintf(a.stderr, "Check it with: phimail doctor -config FILE\n")
 }

@@ -14,7 +14,7 @@ import (
 // auditLog is a run on the log.
 type auditLog struct {
 	log   *audit.Log
-	close func() error
+	close func(ctx context.Context) error
 }
 
 // openAudit opens the log. It closes what dead runs left, and records a write
@@ -25,7 +25,7 @@ func openAudit(ctx context.Context, c *config) (*auditLog, error) {
 		return nil, &failure{exitConfig, err}
 	}
 	path := c.path(c.audit.file)
-	sink, err := auditfile.Open(auditfile.Config{Path: path})
+	sink, err := auditfile.Open(auditfile.Config{Path: path}) //nolint:contextcheck // it has its own limit
 	if err != nil {
 		return nil, auditFailure(ctx, path, err)
 	}
@@ -33,14 +33,14 @@ func openAudit(ctx context.Context, c *config) (*auditLog, error) {
 	if err != nil {
 		return nil, auditFailure(ctx, path, errors.Join(err, sink.Close()))
 	}
-	l := &auditLog{log, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	l := &auditLog{log, func(ctx context.Context) error {
+		ctx, cancel := closing(ctx)
 		defer cancel()
 		return errors.Join(log.Close(ctx), sink.Close())
 	}}
 	for _, r := range sink.Repairs() {
 		if err := log.Append(ctx, []audit.Event{{Kind: audit.KindRepair, Count: r.Bytes}}); err != nil {
-			return nil, auditFailure(ctx, path, errors.Join(err, l.close()))
+			return nil, auditFailure(ctx, path, errors.Join(err, l.close(ctx)))
 		}
 	}
 	return l, nil
@@ -85,11 +85,7 @@ func planningLog(ctx context.Context) (*auditLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	return &auditLog{log, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		return log.Close(ctx)
-	}}, nil
+	return &auditLog{log, log.Close}, nil
 }
 
 var errPlanning = errors.New("a plan records nothing")

@@ -21,6 +21,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -80,7 +81,7 @@ type failure struct {
 
 func (f *failure) Error() string {
 	if f.err == nil {
-		return "exit code " + fmt.Sprint(f.code)
+		return "exit code " + strconv.Itoa(f.code)
 	}
 	return f.err.Error()
 }
@@ -155,11 +156,12 @@ func (a *app) dispatch(ctx context.Context, args []string) error {
 // typed, which may hold an address.
 type flags struct {
 	*flag.FlagSet
+
 	topic string
 }
 
 func newFlags(topic string) *flags {
-	f := &flags{flag.NewFlagSet(topic, flag.ContinueOnError), topic}
+	f := &flags{FlagSet: flag.NewFlagSet(topic, flag.ContinueOnError), topic: topic}
 	f.SetOutput(io.Discard)
 	return f
 }

@@ -178,7 +178,7 @@ func TestParallelProcessesShareOneLogAndOnlyTheKilledLeaveUnknowns(t *testing.T)
 	if err := holder.log.Append(t.Context(), []audit.Event{mine}); err != nil {
 		t.Errorf("the holder's own intent was taken from it: %v", err)
 	}
-	if err := holder.close(); err != nil {
+	if err := holder.close(t.Context()); err != nil {
 		t.Error(err)
 	}
 	f.events(t)
@@ -190,10 +190,10 @@ func (f *office) wantOnlyTheKilledUnknown(t *testing.T, killed, accepted int) {
 	runs := map[string]bool{}
 	ended := map[string]bool{}
 	for _, e := range f.events(t) {
-		switch {
-		case e.Kind == audit.KindIntent:
+		switch e.Kind { //nolint:exhaustive // the others open and close nothing
+		case audit.KindIntent:
 			runs[e.Attempt] = true
-		case e.Kind == audit.KindOutcome:
+		case audit.KindOutcome:
 			count[e.Status]++
 			ended[e.Attempt] = true
 			if (e.Status == audit.StatusUnknown) != (e.Reason == audit.ReasonCrash) {

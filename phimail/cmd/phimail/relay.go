@@ -19,8 +19,9 @@ import (
 // connect to.
 type carrier struct {
 	transport.Transport
+
 	check func(context.Context) (*smtp.Report, error)
-	close func() error
+	close func(ctx context.Context) error
 }
 
 func (a *app) openTransport(c *config) (*carrier, error) {
@@ -54,8 +55,8 @@ type closingTransport interface {
 }
 
 func newCarrier(t closingTransport, check func(context.Context) (*smtp.Report, error)) *carrier {
-	return &carrier{Transport: patient{t}, check: check, close: func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	return &carrier{Transport: patient{t}, check: check, close: func(ctx context.Context) error {
+		ctx, cancel := closing(ctx)
 		defer cancel()
 		return t.Close(ctx)
 	}}
@@ -163,7 +164,7 @@ func (e *examination) relay(ctx context.Context, c *config) {
 		walk(err, func(err error) { e.note(name, checkFail, err.Error(), "correct the configuration") })
 		return
 	}
-	defer func() { _ = t.close() }()
+	defer func() { _ = t.close(ctx) }()
 	if t.check == nil {
 		e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, which this version can't make", "use smtp to send")
 		return

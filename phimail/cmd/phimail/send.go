@@ -70,7 +70,7 @@ func (a *app) handle(ctx context.Context, name string, args []string, act action
 		return err
 	}
 	receipt, err := act(ctx, s.client, msg)
-	closed := s.close()
+	closed := s.close(ctx)
 	if receipt != nil {
 		if werr := writeReceipt(a.stdout, receipt); werr != nil {
 			err = errors.Join(err, errors.New("the receipt could not be written to standard output"))

@@ -88,7 +88,7 @@ func TestSendDecidesWhoGetsItAndWhoIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newOffice(t, officeOptions{})
-			r := world{stdin: c.header + "Subject: hello\n\nhello\n"}.run(t, append([]string{"send", "-config", f.config}, c.args...)...)
+			r := world{stdin: c.header + "Subject: hello\n\nSee you.\n"}.run(t, append([]string{"send", "-config", f.config}, c.args...)...)
 			r.want(t, c.code, c.stderr)
 			var to [][]string
 			for _, m := range f.relay.Messages() {
@@ -138,7 +138,7 @@ func TestSendChoosesTheSender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newOffice(t, officeOptions{})
-			r := world{stdin: c.header + "To: ana@example.org\nSubject: hello\n\nhello\n"}.run(t,
+			r := world{stdin: c.header + "To: ana@example.org\nSubject: hello\n\nSee you.\n"}.run(t,
 				append([]string{"send", "-config", f.config, "-t"}, c.flags...)...)
 			r.want(t, c.code, c.stderr)
 			if messages := f.relay.Messages(); c.from == "" && len(messages) > 0 || c.from != "" && (len(messages) != 1 || messages[0].From != c.from) {
@@ -158,20 +158,20 @@ func TestSendExitCodesFollowWhatBecameOfTheMessage(t *testing.T) {
 		code int
 		want string // statuses of ana and ben
 	}{
-		"all accepted":           {officeOptions{}, 0, "accepted accepted"},
-		"one rejected":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Nth: 2, Say: "550 5.1.1 no\r\n"})}, 70, "accepted rejected"},
-		"one deferred":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Nth: 1, Say: "451 4.3.0 later\r\n"})}, 70, "deferred accepted"},
-		"all rejected":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Say: "550 5.1.1 no\r\n"})}, 69, "rejected rejected"},
-		"one rejected, one not":  {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Nth: 1, Say: "550 5.1.1 no\r\n"}, tt.Step{Nth: 2, Say: "451 4.3.0 later\r\n"})}, 69, "rejected deferred"},
-		"all deferred":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Say: "451 4.3.0 later\r\n"})}, 75, "deferred deferred"},
-		"rejected at the end":    {officeOptions{scripts: at(tt.AtDot, tt.Step{Say: "554 5.6.0 no\r\n"})}, 69, "rejected rejected"},
-		"lost after the dot":     {officeOptions{scripts: at(tt.AtDot, tt.Step{Then: tt.Reset, Take: true})}, 76, "unknown unknown"},
-		"lost before the dot":    {officeOptions{scripts: at(tt.AtContent, tt.Step{Then: tt.Reset})}, 75, "deferred deferred"},
-		"nobody listens":         {officeOptions{addr: "127.0.0.1:1"}, 75, "deferred deferred"},
-		"assurance not enough":   {officeOptions{more: "# no promise"}, 77, "refused refused"},
-		"policy without tls":     {officeOptions{more: "modes: [smime]"}, 77, "refused refused"},
-		"credentials refused":    {officeOptions{scripts: at(tt.AtAuth, tt.Step{Say: "535 5.7.8 no\r\n"}), relay: "    username_env: U\n    password_env: P"}, 69, "rejected rejected"},
-		"credentials accepted":   {officeOptions{scripts: []tt.Script{{Username: "relay-user", Password: "relay-password", NeedAuth: true}}, relay: "    username_env: U\n    password_env: P"}, 0, "accepted accepted"},
+		"all accepted":           {officeOptions{}, 0, "accepted, accepted"},
+		"one rejected":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Nth: 2, Say: "550 5.1.1 no\r\n"})}, 70, "accepted, rejected"},
+		"one deferred":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Nth: 1, Say: "451 4.3.0 later\r\n"})}, 70, "deferred, accepted"},
+		"all rejected":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Say: "550 5.1.1 no\r\n"})}, 69, "rejected, rejected"},
+		"one rejected, one not":  {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Nth: 1, Say: "550 5.1.1 no\r\n"}, tt.Step{Nth: 2, Say: "451 4.3.0 later\r\n"})}, 69, "rejected, deferred"},
+		"all deferred":           {officeOptions{scripts: at(tt.AtRcpt, tt.Step{Say: "451 4.3.0 later\r\n"})}, 75, "deferred, deferred"},
+		"rejected at the end":    {officeOptions{scripts: at(tt.AtDot, tt.Step{Say: "554 5.6.0 no\r\n"})}, 69, "rejected, rejected"},
+		"lost after the dot":     {officeOptions{scripts: at(tt.AtDot, tt.Step{Then: tt.Reset, Take: true})}, 76, "unknown, unknown"},
+		"lost before the dot":    {officeOptions{scripts: at(tt.AtContent, tt.Step{Then: tt.Reset})}, 75, "deferred, deferred"},
+		"nobody listens":         {officeOptions{addr: "127.0.0.1:1"}, 75, "deferred, deferred"},
+		"assurance not enough":   {officeOptions{more: "# no promise"}, 77, "refused, refused"},
+		"policy without tls":     {officeOptions{more: "modes: [smime]"}, 77, "refused, refused"},
+		"credentials refused":    {officeOptions{scripts: at(tt.AtAuth, tt.Step{Say: "535 5.7.8 no\r\n"}), relay: "    username_env: U\n    password_env: P"}, 69, "rejected, rejected"},
+		"credentials accepted":   {officeOptions{scripts: []tt.Script{{Username: "relay-user", Password: "relay-password", NeedAuth: true}}, relay: "    username_env: U\n    password_env: P"}, 0, "accepted, accepted"},
 		"fips mode required":     {officeOptions{more: "require_fips: true"}, 78, ""},
 		"signing key is missing": {officeOptions{more: "dkim_gone"}, 78, ""},
 	} {
@@ -194,7 +194,7 @@ func TestSendExitCodesFollowWhatBecameOfTheMessage(t *testing.T) {
 				return
 			}
 			statuses := r.receipt(t).statuses()
-			if got := statuses["ana@example.org"] + " " + statuses["ben@example.net"]; got != c.want {
+			if got := statuses["ana@example.org"] + ", " + statuses["ben@example.net"]; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 			if (r.stderr == "") != (c.code == 0) {

@@ -57,7 +57,7 @@ type strict struct {
 	faults []error
 }
 
-func (s *strict) fault(line int, key, format string, args ...any) {
+func (s *strict) faultf(line int, key, format string, args ...any) {
 	s.faults = append(s.faults, &fault{file: s.file, line: line, key: key, why: fmt.Sprintf(format, args...)})
 }
 
@@ -66,15 +66,15 @@ func (s *strict) root(data []byte) *yaml.Node {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		s.fault(0, "", "the file is empty; phimail help config shows what it holds")
+		s.faultf(0, "", "the file is empty; phimail help config shows what it holds")
 		return nil
 	} else if err != nil {
 		line, why := syntaxError(err)
-		s.fault(line, "", "this is not YAML: %s", why)
+		s.faultf(line, "", "this is not YAML: %s", why)
 		return nil
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		s.fault(0, "", "there must be one YAML document only; remove what follows the line ---")
+		s.faultf(0, "", "there must be one YAML document only; remove what follows the line ---")
 		return nil
 	}
 	return doc.Content[0]
@@ -100,7 +100,7 @@ func syntaxError(err error) (line int, why string) {
 // mapping hands each key of n to its setter.
 func (s *strict) mapping(key string, n *yaml.Node, fields map[string]setter) {
 	if n.Kind != yaml.MappingNode {
-		s.fault(n.Line, key, "must hold key: value lines, such as %s", strings.Join(sortedKeys(fields), ", "))
+		s.faultf(n.Line, key, "must hold key: value lines, such as %s", strings.Join(sortedKeys(fields), ", "))
 		return
 	}
 	seen := make(map[string]bool, len(fields))
@@ -113,11 +113,11 @@ func (s *strict) mapping(key string, n *yaml.Node, fields map[string]setter) {
 		take, known := fields[k.Value]
 		switch {
 		case k.Kind != yaml.ScalarNode || k.Tag == "!!merge" || v.Kind == yaml.AliasNode:
-			s.fault(k.Line, key, "anchors, aliases and merge keys are not used here; write the values out")
+			s.faultf(k.Line, key, "anchors, aliases and merge keys are not used here; write the values out")
 		case !known:
 			s.unknown(k, key, fields)
 		case seen[k.Value]:
-			s.fault(k.Line, path, "stands twice; remove one")
+			s.faultf(k.Line, path, "stands twice; remove one")
 		default:
 			take(path, v)
 		}
@@ -133,18 +133,18 @@ func (s *strict) unknown(k *yaml.Node, parent string, fields map[string]setter) 
 	name := strconv.QuoteToASCII(cut(k.Value, 40))
 	for _, secret := range []string{"password", "username", "host_secret"} {
 		if _, env := fields[secret+"_env"]; env && k.Value == secret {
-			s.fault(k.Line, parent, "%s: credentials never stand in this file; use %s_env or %s_file", name, secret, secret)
+			s.faultf(k.Line, parent, "%s: credentials never stand in this file; use %s_env or %s_file", name, secret, secret)
 			return
 		}
 	}
 	known := sortedKeys(fields)
 	for _, other := range known {
 		if similar(k.Value, other) {
-			s.fault(k.Line, "", "unknown key %s %s; did you mean %s?", name, where, other)
+			s.faultf(k.Line, "", "unknown key %s %s; did you mean %s?", name, where, other)
 			return
 		}
 	}
-	s.fault(k.Line, "", "unknown key %s %s; known are %s", name, where, strings.Join(known, ", "))
+	s.faultf(k.Line, "", "unknown key %s %s; known are %s", name, where, strings.Join(known, ", "))
 }
 
 // similar reports whether two keys differ by one letter too many, too few or
@@ -173,7 +173,7 @@ func (s *strict) later(key string, n *yaml.Node) {
 		n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 		return
 	}
-	s.fault(n.Line, key, "not available in this version; remove it")
+	s.faultf(n.Line, key, "not available in this version; remove it")
 }
 
 // text takes a string. Numbers and dates are taken as they are written.
@@ -187,7 +187,7 @@ func (s *strict) text(to *value[string]) setter {
 
 func (s *strict) scalar(key string, n *yaml.Node) (string, bool) {
 	if n.Kind != yaml.ScalarNode {
-		s.fault(n.Line, key, "must be a single value")
+		s.faultf(n.Line, key, "must be a single value")
 		return "", false
 	}
 	if n.Tag == "!!null" {
@@ -200,7 +200,7 @@ func (s *strict) flag(to *value[bool]) setter {
 	return func(key string, n *yaml.Node) {
 		var b bool
 		if n.Tag != "!!bool" || n.Decode(&b) != nil {
-			s.fault(n.Line, key, "must be true or false")
+			s.faultf(n.Line, key, "must be true or false")
 			return
 		}
 		*to = value[bool]{b, n.Line, key}
@@ -212,7 +212,7 @@ func (s *strict) duration(to *value[time.Duration]) setter {
 	return func(key string, n *yaml.Node) {
 		d, err := time.ParseDuration(n.Value)
 		if n.Kind != yaml.ScalarNode || err != nil || d <= 0 {
-			s.fault(n.Line, key, "must be a duration above zero, such as 30s or 2m")
+			s.faultf(n.Line, key, "must be a duration above zero, such as 30s or 2m")
 			return
 		}
 		*to = value[time.Duration]{d, n.Line, key}
@@ -224,7 +224,7 @@ func (s *strict) date(to *value[time.Time]) setter {
 	return func(key string, n *yaml.Node) {
 		t, err := time.Parse(time.DateOnly, n.Value)
 		if n.Kind != yaml.ScalarNode || err != nil {
-			s.fault(n.Line, key, "must be a date, such as 2026-01-31")
+			s.faultf(n.Line, key, "must be a date, such as 2026-01-31")
 			return
 		}
 		*to = value[time.Time]{t, n.Line, key}
@@ -238,7 +238,7 @@ func (s *strict) list(each setter) setter {
 			return
 		}
 		if n.Kind != yaml.SequenceNode {
-			s.fault(n.Line, key, "must be a list, such as [a, b]")
+			s.faultf(n.Line, key, "must be a list, such as [a, b]")
 			return
 		}
 		for i, item := range n.Content {

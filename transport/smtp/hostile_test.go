@@ -109,7 +109,7 @@ func TestSilenceIsCutOff(t *testing.T) {
 	}
 }
 
-// Not parallel: it looks at the heap.
+//nolint:paralleltest // it looks at the heap
 func TestPeerThatStopsReadingIsCutOff(t *testing.T) {
 	for _, words := range [][]string{{"PIPELINING"}, {"PIPELINING", "CHUNKING"}} {
 		script := inside(words...)

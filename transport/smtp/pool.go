@@ -112,7 +112,7 @@ func (p *pool) takeSlot(ctx context.Context) *transport.Error {
 func (p *pool) dial(ctx context.Context) (*smtpclient.Conn, *transport.Error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.ctx, cancel)()
+	defer context.AfterFunc(p.ctx, cancel)() //nolint:contextcheck // two contexts can end it
 	c, err := p.open(ctx)
 	if err != nil {
 		if p.ctx.Err() != nil && err.Reason == transport.ErrCanceled {

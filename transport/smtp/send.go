@@ -58,7 +58,9 @@ func (t *Transport) send(ctx context.Context, env *transport.Envelope, params sm
 
 // deliver gives the connection back even if one of the envelope's functions
 // panics; it is dropped then.
-func (t *Transport) deliver(ctx context.Context, c *smtpclient.Conn, env *transport.Envelope, params *smtpclient.Params) (*transport.Result, smtpclient.Repeat) {
+func (t *Transport) deliver(
+	ctx context.Context, c *smtpclient.Conn, env *transport.Envelope, params *smtpclient.Params,
+) (*transport.Result, smtpclient.Repeat) {
 	finished := false
 	defer func() {
 		if !finished {

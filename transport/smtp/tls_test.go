@@ -81,9 +81,6 @@ func TestBadCertificatesAreRefused(t *testing.T) {
 
 func TestPinsMustMatch(t *testing.T) {
 	t.Parallel()
-	tr, _ := relay(t, nil)
-	p := send(t, tr, letter("p@patient.example"))[0].Proof
-
 	script := transporttest.Script{}
 	for name, c := range map[string]struct {
 		pin func(spki, issuer string) string
@@ -103,7 +100,7 @@ func TestPinsMustMatch(t *testing.T) {
 		}
 		script.TLS.Certificate = &cert
 		first, _ := relay(t, func(c *smtp.Config) { c.RootCAs = ca.Pool() }, script)
-		p = send(t, first, letter("p@patient.example"))[0].Proof
+		p := send(t, first, letter("p@patient.example"))[0].Proof
 		pin := c.pin(p.SPKI, p.IssuerSPKI)
 		pinned, _ := relay(t, func(cfg *smtp.Config) {
 			cfg.RootCAs, cfg.Pins = ca.Pool(), []string{hex.EncodeToString(make([]byte, 31)) + "ff", pin}

@@ -101,15 +101,13 @@ func mustStaple(cert *x509.Certificate) (bool, error) {
 // handshakeError turns what crypto/tls and crypto/x509 say into a reason. Their
 // text may quote the certificate and is not kept.
 func handshakeError(err error, now time.Time) (transport.Reason, *transport.CertificateError) {
-	var ours *transport.CertificateError
-	if errors.As(err, &ours) {
+	if ours, ok := errors.AsType[*transport.CertificateError](err); ok {
 		return transport.ErrCertificate, ours
 	}
 	if errors.Is(err, transport.ErrTLSPolicy) {
 		return transport.ErrTLSPolicy, nil
 	}
-	var failed *tls.CertificateVerificationError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return transport.ErrCertificate, &transport.CertificateError{Reason: certificateReason(failed.Err, now)}
 	}
 	// crypto/tls has no type for this one. The rest of its text is the peer's.
@@ -155,8 +153,7 @@ func invalidReason(e *x509.CertificateInvalidError, now time.Time) transport.Cer
 	case x509.CANotAuthorizedForThisName, x509.CANotAuthorizedForExtKeyUsage, x509.TooManyConstraints,
 		x509.UnconstrainedName, x509.NameConstraintsWithoutSANs:
 		return transport.CertConstraint
-	case x509.NameMismatch:
+	default: // what is left has no word of its own
 		return transport.CertOther
 	}
-	return transport.CertOther
 }

@@ -12,9 +12,14 @@ import (
 // answers them, unless they were accepted; if the session is over, c.dead says
 // so.
 func (c *Conn) content(ctx context.Context, d *delivery) *transport.Error {
+	if !c.ext.Chunking && !d.ready {
+		// It can't be; but content that a peer reads as commands is the worst
+		// that could happen.
+		return c.fault(ctx, transport.StageContent, transport.ErrProtocol)
+	}
 	c.limit = time.Now().Add(c.cfg.longWait() + time.Duration(d.env.Size/minRate)*time.Second)
 	for c.body.left > 0 {
-		if err := c.sendPart(ctx, d); err != nil {
+		if err := c.sendPart(ctx); err != nil {
 			return err
 		}
 		if err := c.readPart(d, false); err != nil {
@@ -40,7 +45,7 @@ func (c *Conn) undeclared(d *delivery) *transport.Error {
 }
 
 // sendPart sends a part that is not the last.
-func (c *Conn) sendPart(ctx context.Context, d *delivery) *transport.Error {
+func (c *Conn) sendPart(ctx context.Context) *transport.Error {
 	if !c.ext.Chunking {
 		c.arm(c.cfg.Timeout)
 		p := c.body.part
@@ -93,7 +98,7 @@ func (c *Conn) commit(ctx context.Context, d *delivery) *transport.Error {
 	}
 	d.committed = true
 	if _, err := c.to.Write(c.last()); err != nil {
-		return c.lost(ctx, err)
+		return unknown(c.fault(ctx, transport.StageCommit, err))
 	}
 	c.limit = time.Now().Add(c.cfg.longWait())
 	c.wire.arm(c.limit)
@@ -108,10 +113,6 @@ func (c *Conn) commit(ctx context.Context, d *delivery) *transport.Error {
 		return c.refusal(transport.StageCommit, r)
 	}
 	return unknown(c.refusal(transport.StageCommit, r))
-}
-
-func (c *Conn) lost(ctx context.Context, err error) *transport.Error {
-	return unknown(c.fault(ctx, transport.StageCommit, err))
 }
 
 // unknown turns a failure after the commit point into what it is.

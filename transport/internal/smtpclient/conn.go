@@ -172,7 +172,7 @@ func (c *Conn) needsTLS(stage transport.Stage, r reply) *transport.Error {
 func (c *Conn) handshake(ctx context.Context) *transport.Error {
 	var v verdict
 	id := &c.cfg.Identity
-	c.tls = tls.Client(c.wire, id.config(&v))
+	c.tls = tls.Client(c.wire, id.config(&v)) //nolint:contextcheck // the handshake hands its own context to the source
 	c.arm(c.cfg.Timeout)
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		return c.tlsFault(ctx, err)

@@ -79,10 +79,8 @@ func eightBit(p []byte) bool {
 
 // header is the part of a message before its first empty line.
 func header(p []byte) []byte {
-	if i := bytes.Index(p, []byte("\r\n\r\n")); i >= 0 {
-		return p[:i]
-	}
-	return p
+	h, _, _ := bytes.Cut(p, []byte("\r\n\r\n"))
+	return h
 }
 
 // dotted reports whether p has a line that begins with a dot. prev is the byte

@@ -93,44 +93,67 @@ func (c *Conn) flush(ctx context.Context, d *delivery) {
 
 // take applies one reply. Its error ends the session.
 func (c *Conn) take(d *delivery, s step, r reply) *transport.Error {
-	if r.code == 421 {
-		return c.refusal(s.stage(), r)
-	}
 	switch {
-	case s.kind == stepReset:
-		if !r.positive() {
-			c.dead = true
-			return &transport.Error{Status: transport.Deferred, Reason: transport.ErrProtocol, Stage: transport.StageMail, Code: r.code, Retry: true}
-		}
+	case r.code == 421:
+		return c.refusal(s.stage(), r)
+	case s.kind == stepReset && r.positive():
 		c.reset = false
+		return nil
 	case s.kind == stepMail && r.positive():
 		d.mailed = true
-	case s.kind == stepMail:
+		return nil
+	case s.kind == stepMail && r.negative():
 		d.failed = c.refusal(transport.StageMail, r)
-	case s.kind == stepRcpt && d.mailed && r.positive():
-		d.accepted++
-	case s.kind == stepRcpt && !d.mailed && r.negative():
-		// It follows from MAIL's refusal, which stands for all.
+		return nil
 	case s.kind == stepRcpt:
+		return c.takeRcpt(d, s.rcpt, r)
+	case s.kind == stepData:
+		return c.takeData(d, r)
+	}
+	return c.senseless(s.stage(), r)
+}
+
+func (c *Conn) takeRcpt(d *delivery, i int, r reply) *transport.Error {
+	switch {
+	case d.failed != nil:
+		// MAIL's refusal stands for all. A peer that takes recipients after it
+		// is not to be talked to any longer.
+		c.dead = !r.negative()
+	case r.positive():
+		d.accepted++
+	case r.negative():
 		e := c.refusal(transport.StageRcpt, r)
 		if tooMany(r) {
 			e.Status, e.Retry = transport.Deferred, true
 		}
-		d.fill(s.rcpt, s.rcpt+1, e)
-	case s.kind == stepData && r.code == 354 && d.accepted > 0:
+		d.fill(i, i+1, e)
+	default:
+		return c.senseless(transport.StageRcpt, r)
+	}
+	return nil
+}
+
+func (c *Conn) takeData(d *delivery, r reply) *transport.Error {
+	switch {
+	case r.code == 354 && d.accepted > 0:
 		d.ready = true
-	case s.kind == stepData && r.code == 354:
+	case r.code == 354:
 		// Nobody is left to receive it, and the peer waits for content. A lone
 		// dot (RFC 2920 section 3.1) would be a message; a lost connection is
 		// none.
 		c.dead = true
-	case s.kind == stepData && d.failed == nil && (d.accepted > 0 || !r.negative()):
+	case !r.negative():
+		return c.senseless(transport.StageData, r)
+	case d.failed == nil && d.accepted > 0:
 		d.failed = c.refusal(transport.StageData, r)
 	}
-	if c.dead && d.failed == nil && !(s.kind == stepData && d.accepted == 0) {
-		return &transport.Error{Status: transport.Deferred, Reason: transport.ErrProtocol, Stage: s.stage(), Code: r.code, Retry: true}
-	}
 	return nil
+}
+
+// senseless is the end of a session whose peer answers what was not asked.
+func (c *Conn) senseless(stage transport.Stage, r reply) *transport.Error {
+	c.dead = true
+	return &transport.Error{Status: transport.Deferred, Reason: transport.ErrProtocol, Stage: stage, Code: r.code, Retry: true}
 }
 
 // tooMany reports a 552 that means 452: too many recipients in this transaction
@@ -145,12 +168,14 @@ func (s step) stage() transport.Stage {
 		return transport.StageRcpt
 	case stepData:
 		return transport.StageData
+	case stepReset, stepMail:
 	}
 	return transport.StageMail
 }
 
 func (c *Conn) appendMail(d *delivery) {
-	b := append(c.out, "MAIL FROM:"...)
+	b := c.out
+	b = append(b, "MAIL FROM:"...)
 	b = appendPath(b, d.env.From)
 	if c.ext.Size {
 		b = append(b, " SIZE="...)
@@ -173,17 +198,20 @@ func (c *Conn) appendMail(d *delivery) {
 		b = append(b, " ENVID="...)
 		b = appendXText(b, d.env.ID)
 	}
-	c.out = append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	c.out = b
 }
 
 func (c *Conn) appendRcpt(d *delivery, i int) {
-	b := append(c.out, "RCPT TO:"...)
+	b := c.out
+	b = append(b, "RCPT TO:"...)
 	b = appendPath(b, d.env.To[i])
 	if c.ext.DSN && d.par.Notify != "" {
 		b = append(b, " NOTIFY="...)
 		b = append(b, d.par.Notify...)
 	}
-	c.out = append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	c.out = b
 }
 
 // maxEnvelopeID is the longest ENVID (RFC 3461 section 5.4).

@@ -133,15 +133,14 @@ func (c *Conn) fault(ctx context.Context, stage transport.Stage, err error) *tra
 // refusal makes an error of a reply that is not the one hoped for. A 421 ends
 // the session (RFC 5321 section 3.8), and so does a reply that makes no sense.
 func (c *Conn) refusal(stage transport.Stage, r reply) *transport.Error {
+	if !r.negative() {
+		return c.senseless(stage, r)
+	}
 	e := &transport.Error{
 		Status: transport.Deferred, Reason: transport.ErrReply, Stage: stage,
 		Code: r.code, Enhanced: r.enhanced, Retry: true,
 	}
 	switch {
-	case !r.negative():
-		c.dead = true
-		e.Reason = transport.ErrProtocol
-		return e
 	case r.code == 421:
 		c.dead = true
 	case r.code >= 500:

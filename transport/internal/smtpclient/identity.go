@@ -82,10 +82,8 @@ func (id *Identity) judge(cs *tls.ConnectionState) ([]*x509.Certificate, error) 
 }
 
 func (id *Identity) judgeChain(chain []*x509.Certificate, staple []byte) error {
-	for _, cert := range chain {
-		if weak(cert) {
-			return refuse(transport.CertWeakKey)
-		}
+	if slices.ContainsFunc(chain, weak) {
+		return refuse(transport.CertWeakKey)
 	}
 	if err := judgeStaple(chain, staple, id.Clock()); err != nil {
 		return err

@@ -85,6 +85,7 @@ type idleReader struct{}
 
 func (idleReader) Read([]byte) (int, error) { return 0, nil }
 
+//nolint:paralleltest // it counts allocations
 func TestReadingAReplyCostsNoMemory(t *testing.T) {
 	in := []byte("250-2.1.0 sender ok\r\n250 2.1.0 really\r\n")
 	src := bytes.NewReader(in)

@@ -128,6 +128,7 @@ func (s *Server) writeMaster() error {
 	if err != nil {
 		return err
 	}
+	//nolint:dupword // columns
 	services := host + ":" + port + ` inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/user"
@@ -53,27 +54,27 @@ func (s *Server) RootCAs() *x509.CertPool { return s.CA.Pool() }
 
 // Start starts a Postfix and waits until it takes connections. It ends with the
 // test.
-func Start(t testing.TB, opts Options) *Server {
-	t.Helper()
-	bin := find(t)
+func Start(tb testing.TB, opts Options) *Server {
+	tb.Helper()
+	bin := find(tb)
 	if opts.Host == "" {
 		opts.Host = transporttest.Host
 	}
 	if opts.Certificate == "" {
 		opts.Certificate = transporttest.Valid
 	}
-	s := &Server{Host: opts.Host, dir: tempDir(t)}
+	s := &Server{Host: opts.Host, dir: tempDir(tb)}
 	if err := s.configure(&opts); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	// Another process may take the port between its choice and its use.
 	var err error
 	for range 3 {
-		if err = s.run(t, bin, &opts); err == nil {
+		if err = s.run(tb, bin); err == nil {
 			return s
 		}
 	}
-	t.Fatalf("Postfix does not start: %v\n%s", err, s.log())
+	tb.Fatalf("Postfix does not start: %v\n%s", err, s.log())
 	return nil
 }
 
@@ -81,8 +82,8 @@ func Start(t testing.TB, opts Options) *Server {
 const master = "/usr/lib/postfix/sbin/master"
 
 // find skips or fails the test if there is no Postfix to be had.
-func find(t testing.TB) string {
-	t.Helper()
+func find(tb testing.TB) string {
+	tb.Helper()
 	why := ""
 	if _, err := os.Stat(master); err != nil {
 		why = "Postfix is not installed"
@@ -92,33 +93,33 @@ func find(t testing.TB) string {
 	switch {
 	case why == "":
 	case os.Getenv("PHIMAIL_REAL_PEERS") == "1":
-		t.Fatal(why)
+		tb.Fatal(why)
 	default:
-		t.Skip(why)
+		tb.Skip(why)
 	}
 	return master
 }
 
-// tempDir is a directory that Postfix's own users may enter, unlike t.TempDir.
-func tempDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "postfix-test-")
+// tempDir is a directory that Postfix's own users may enter, unlike tb.TempDir.
+func tempDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "postfix-test-") //nolint:usetesting // see above
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // others must enter
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return dir
 }
 
 // run starts the master process and waits for its greeting.
-func (s *Server) run(t testing.TB, bin string, opts *Options) error {
+func (s *Server) run(tb testing.TB, bin string) error {
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func (s *Server) run(t testing.TB, bin string, opts *Options) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, bin, "-c", s.etc(), "-s")
+	cmd := exec.CommandContext(ctx, bin, "-c", s.etc(), "-s") //nolint:gosec // the path is a constant
 	cmd.Env = []string{"MAIL_CONFIG=" + s.etc(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	// Master makes a session of its own, so the group that it signals when it
 	// ends is not ours.
@@ -152,17 +153,17 @@ func (s *Server) run(t testing.TB, bin string, opts *Options) error {
 		stop()
 		return err
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return nil
 }
 
 func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, err
 	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	return port, ln.Close()
+	addr, err := netip.ParseAddrPort(ln.Addr().String())
+	return int(addr.Port()), errors.Join(err, ln.Close())
 }
 
 // awaitGreeting returns once Postfix greets.
@@ -185,7 +186,11 @@ func (s *Server) awaitGreeting(gone <-chan struct{}) error {
 }
 
 func (s *Server) greets() bool {
-	c, err := net.DialTimeout("tcp", s.Addr, time.Second)
+	addr, err := net.ResolveTCPAddr("tcp", s.Addr)
+	if err != nil {
+		return false
+	}
+	c, err := net.DialTCP("tcp", nil, addr)
 	if err != nil {
 		return false
 	}

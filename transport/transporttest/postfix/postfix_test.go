@@ -82,8 +82,8 @@ func deliver(t *testing.T, srv *Server, body string, to ...string) {
 
 func TestOptionsChangeTheRelay(t *testing.T) {
 	t.Parallel()
-	clear := Start(t, Options{NoTLS: true})
-	c, err := smtp.Dial(clear.Addr)
+	bare := Start(t, Options{NoTLS: true})
+	c, err := smtp.Dial(bare.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ type FaultError struct {
 	// Field is the field of a Message ("To[0]", "Subject", "Header[2]",
 	// "Attachments[0].Name"), or in a ready message the name of a header field
 	// ("To[0]", "Reply-To[1]", "Date"), "header[3]" for a field without a known
-	// name, or "entity" for the body.
+	// name, "header" or "message" for the whole, or "entity" for the body.
 	Field  string
 	Reason string
 }

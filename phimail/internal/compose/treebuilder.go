@@ -58,12 +58,17 @@ func (n *node) readType(h textproto.Header, fallback string) error {
 		n.retyped = !n.malformed && cleanName(params, "name")
 	}
 	n.encoding = strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
-	if value := h.Get("Content-Disposition"); value != "" {
+	n.readDisposition(h.Get("Content-Disposition"))
+	return nil
+}
+
+// readDisposition reads how a part is to be shown, and its file name.
+func (n *node) readDisposition(value string) {
+	if value != "" {
 		disposition, params, err := mime.ParseMediaType(value)
 		if err != nil {
 			// RFC 2183 section 2.8: an unknown one is an attachment.
-			n.disposition = "attachment"
-			return nil
+			disposition = "attachment"
 		}
 		n.renamed = cleanName(params, "filename")
 		n.disposition, n.fileName = disposition, decodeWords(params["filename"])
@@ -71,7 +76,6 @@ func (n *node) readType(h textproto.Header, fallback string) error {
 	if n.fileName == "" {
 		n.fileName = decodeWords(n.params["name"])
 	}
-	return nil
 }
 
 // protect keeps a signed or encrypted part as it is, or refuses it.

@@ -61,9 +61,6 @@ for my $s ($verifier->signatures) {
 func MailDKIM(tb testing.TB, message []byte, records Records) []Result {
 	tb.Helper()
 	perl := program(tb, "perl", "libmail-dkim-perl")
-	if exec.CommandContext(tb.Context(), perl, "-MMail::DKIM::Verifier", "-e", "1").Run() != nil {
-		missing(tb, "Mail::DKIM", "libmail-dkim-perl")
-	}
 	dir := tb.TempDir()
 	script, keys := filepath.Join(dir, "verify.pl"), filepath.Join(dir, "keys")
 	writeFile(tb, script, []byte(verifyScript))
@@ -73,6 +70,9 @@ func MailDKIM(tb testing.TB, message []byte, records Records) []Result {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	if bytes.Contains(stderr.Bytes(), []byte("Can't locate Mail/DKIM/")) {
+		missing(tb, "Mail::DKIM", "libmail-dkim-perl")
+	}
 	if err != nil {
 		tb.Fatalf("Mail::DKIM did not run: %v\n%s", err, stderr.Bytes())
 	}

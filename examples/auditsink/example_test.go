@@ -17,7 +17,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	log, err := audit.New(ctx, audit.Config{
 		Sink:         auditsink.Dir(dir),

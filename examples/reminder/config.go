@@ -132,11 +132,10 @@ func (c *configFile) readKeys(s *settings) (err error) {
 	if s.hostSecret, err = readSecret(c.path(c.HostSecretFile)); err != nil {
 		return err
 	}
-	log := strings.TrimSuffix(c.Audit.File, filepath.Ext(c.Audit.File))
-	if s.pseudonyms, err = readSecret(c.path(cmp.Or(c.Audit.PseudonymKeyFile, log+".hmac"))); err != nil {
+	if s.pseudonyms, err = readSecret(c.path(cmp.Or(c.Audit.PseudonymKeyFile, c.Audit.File+".hmac"))); err != nil {
 		return err
 	}
-	keyFile := c.path(cmp.Or(c.Audit.CheckpointKeyFile, log+".key"))
+	keyFile := c.path(cmp.Or(c.Audit.CheckpointKeyFile, c.Audit.File+".key"))
 	if s.checkpoint, err = readCheckpointKey(keyFile); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func TestConfigSendsByARealRelay(t *testing.T) {
 	if got := s.server.Count(); got != (relay.Count{Messages: 1, Recipients: 1, Signed: 1}) {
 		t.Errorf("the relay received %+v", got)
 	}
-	for _, name := range []string{"host.key", "audit.jsonl", "audit.hmac", "audit.key", "audit.key.pub", "audit.jsonl.checkpoint"} {
+	for _, name := range []string{"host.key", "audit.jsonl", "audit.jsonl.hmac", "audit.jsonl.key", "audit.jsonl.key.pub", "audit.jsonl.checkpoint"} {
 		if info, err := os.Stat(filepath.Join(s.dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -159,6 +159,7 @@ func TestConfigIsReadStrictly(t *testing.T) {
 		"no key":              {strings.Replace(good, "key_file: dkim.pem", "key_file: ca.pem", 1), "dkim: Files[0].Path"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			site := &site{dir: t.TempDir(), server: s.server}
 			for _, file := range []string{"ca.pem", "dkim.pem"} {
 				data, err := os.ReadFile(filepath.Join(s.dir, file))
@@ -171,9 +172,9 @@ func TestConfigIsReadStrictly(t *testing.T) {
 			if o.code != exitFailed || !strings.Contains(o.stderr, tc.want) || strings.Contains(o.stderr, "hunter2") {
 				t.Errorf("exit %d, want %q: %s%s", o.code, tc.want, o.stdout, o.stderr)
 			}
+			if got := s.server.Count(); got != (relay.Count{}) {
+				t.Errorf("the relay received %+v", got)
+			}
 		})
-	}
-	if got := s.server.Count(); got != (relay.Count{}) {
-		t.Errorf("the relay received %+v", got)
 	}
 }

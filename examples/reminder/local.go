@@ -85,15 +85,15 @@ func (l *local) settings() (*settings, error) {
 		assurance: policy.Attested,
 		keys:      l.keys,
 		auditFile: filepath.Join(l.dir, "audit.jsonl"),
-		publicKey: filepath.Join(l.dir, "audit.key.pub"),
+		publicKey: filepath.Join(l.dir, "audit.jsonl.key.pub"),
 	}
 	var err error
 	if s.hostSecret, err = readSecret(filepath.Join(l.dir, "host.key")); err != nil {
 		return nil, err
 	}
-	if s.pseudonyms, err = readSecret(filepath.Join(l.dir, "audit.hmac")); err != nil {
+	if s.pseudonyms, err = readSecret(filepath.Join(l.dir, "audit.jsonl.hmac")); err != nil {
 		return nil, err
 	}
-	s.checkpoint, err = readCheckpointKey(filepath.Join(l.dir, "audit.key"))
+	s.checkpoint, err = readCheckpointKey(filepath.Join(l.dir, "audit.jsonl.key"))
 	return s, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -101,33 +102,75 @@ func TestEveryDeliverableReminderIsDelivered(t *testing.T) {
 	checkLogHoldsNobody(t, filepath.Join(o.dir, "audit.jsonl"))
 }
 
-// deliverable reads the bundle in another way than the program: who should get
-// how many reminders.
+// The bundle as this test reads it: in another way than the program does.
+type (
+	rawResource struct {
+		ResourceType     string           `json:"resourceType"`
+		ID               string           `json:"id"`
+		Status           string           `json:"status"`
+		DeceasedDateTime string           `json:"deceasedDateTime"`
+		Participant      []rawParticipant `json:"participant"`
+		Name             []rawName        `json:"name"`
+		Telecom          []rawTelecom     `json:"telecom"`
+	}
+	rawParticipant struct {
+		Status string            `json:"status"`
+		Actor  map[string]string `json:"actor"`
+	}
+	rawName struct {
+		Text   string   `json:"text"`
+		Family string   `json:"family"`
+		Given  []string `json:"given"`
+	}
+	rawTelecom struct {
+		System string          `json:"system"`
+		Use    string          `json:"use"`
+		Value  string          `json:"value"`
+		Period json.RawMessage `json:"period"`
+	}
+)
+
+func resources(t *testing.T) (patients map[string]rawResource, appointments []rawResource) {
+	t.Helper()
+	var b struct {
+		Entry []struct {
+			Resource rawResource `json:"resource"`
+		} `json:"entry"`
+	}
+	if err := json.Unmarshal(syntheticBundle, &b); err != nil {
+		t.Fatal(err)
+	}
+	patients = make(map[string]rawResource)
+	for _, e := range b.Entry {
+		if e.Resource.ResourceType == "Patient" {
+			patients["Patient/"+e.Resource.ID] = e.Resource
+		} else {
+			appointments = append(appointments, e.Resource)
+		}
+	}
+	return patients, appointments
+}
+
+// deliverable says who should get how many reminders.
 func deliverable(t *testing.T) map[string]int {
 	t.Helper()
 	patients, appointments := resources(t)
 	want := make(map[string]int)
 	for _, a := range appointments {
-		who := a["participant"].([]any)[0].(map[string]any)
-		p := patients[who["actor"].(map[string]any)["reference"].(string)]
-		if a["status"] != "booked" || who["status"] == "declined" || p["deceasedDateTime"] != nil {
+		who := a.Participant[0]
+		p := patients[who.Actor["reference"]]
+		if a.Status != "booked" || who.Status == "declined" || p.DeceasedDateTime != "" {
 			continue
 		}
 		var address string
-		for _, v := range p["telecom"].([]any) {
-			c := v.(map[string]any)
-			if c["system"] == "email" && c["use"] != "old" && c["use"] != "work" && c["period"] == nil {
-				address = c["value"].(string)
+		for _, c := range p.Telecom {
+			if c.System == "email" && c.Use != "old" && c.Use != "work" && c.Period == nil {
+				address = c.Value
 			}
 		}
 		local, domain, ok := strings.Cut(address, "@")
 		if !ok || strings.Contains(domain, "..") {
 			continue
-		}
-		name := p["name"].([]any)[0].(map[string]any)
-		full, ok := name["text"].(string)
-		if !ok {
-			full = name["given"].([]any)[0].(string) + " " + name["family"].(string)
 		}
 		if isASCII(local) {
 			var err error
@@ -135,28 +178,10 @@ func deliverable(t *testing.T) map[string]int {
 				t.Fatal(err)
 			}
 		}
-		want[(&mail.Address{Name: full, Address: local + "@" + domain}).String()]++
+		name := cmp.Or(p.Name[0].Text, p.Name[0].Given[0]+" "+p.Name[0].Family)
+		want[(&mail.Address{Name: name, Address: local + "@" + domain}).String()]++
 	}
 	return want
-}
-
-func resources(t *testing.T) (patients map[string]map[string]any, appointments []map[string]any) {
-	t.Helper()
-	var b struct {
-		Entry []struct{ Resource map[string]any }
-	}
-	if err := json.Unmarshal(syntheticBundle, &b); err != nil {
-		t.Fatal(err)
-	}
-	patients = make(map[string]map[string]any)
-	for _, e := range b.Entry {
-		if e.Resource["resourceType"] == "Patient" {
-			patients["Patient/"+e.Resource["id"].(string)] = e.Resource
-		} else {
-			appointments = append(appointments, e.Resource)
-		}
-	}
-	return patients, appointments
 }
 
 func isASCII(s string) bool {
@@ -193,11 +218,10 @@ func checkLogHoldsNobody(t *testing.T, path string) {
 	}
 	patients, _ := resources(t)
 	for ref, p := range patients {
-		canaries := []string{strings.TrimPrefix(ref, "Patient/"), p["name"].([]any)[0].(map[string]any)["family"].(string) + `"`}
-		for _, v := range p["telecom"].([]any) {
-			value := v.(map[string]any)["value"].(string)
-			local, _, _ := strings.Cut(value, "@")
-			canaries = append(canaries, value, local+"@")
+		canaries := []string{p.ID, p.Name[0].Family + `"`}
+		for _, c := range p.Telecom {
+			local, _, _ := strings.Cut(c.Value, "@")
+			canaries = append(canaries, c.Value, local+"@")
 		}
 		for _, c := range canaries {
 			if bytes.Contains(log, []byte(c)) {

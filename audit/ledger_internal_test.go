@@ -51,8 +51,8 @@ func TestRefusedBatchIsRolledBackWhole(t *testing.T) {
 
 func TestHashIsHexInJSON(t *testing.T) {
 	t.Parallel()
-	text, err := json.Marshal(Head{Seq: 1, Hash: Hash{0xab}})
-	if want := `{"Seq":1,"Hash":"ab` + strings.Repeat("00", 31) + `"}`; err != nil || string(text) != want {
+	text, err := json.Marshal(map[string]Hash{"head": {0xab}})
+	if want := `{"head":"ab` + strings.Repeat("00", 31) + `"}`; err != nil || string(text) != want {
 		t.Errorf("%s, error %v", text, err)
 	}
 }

@@ -89,6 +89,18 @@ func TestAReaderReportsATornTailAndReadsUpToIt(t *testing.T) {
 	}
 }
 
+// A file that is renamed between the opening of the live file and the reading of
+// the directory is seen under both names.
+func TestAFileThatIsJustBeingRotatedIsReadOnce(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	appendN(t, open(t, Config{Path: path}), 3, "x")
+	if err := os.Link(path, archivePath(path, 1)); err != nil {
+		t.Fatal(err)
+	}
+	mustVerify(t, path, 3)
+}
+
 // What is wrong with a chain is for audit.Verify to say, so that a Reader hands
 // it what can be read.
 func TestVerifyNamesWhatWasDone(t *testing.T) {

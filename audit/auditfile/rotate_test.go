@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/phimail/sdk/audit"
@@ -110,6 +111,47 @@ func TestACrashInTheMiddleOfARotationIsMended(t *testing.T) {
 	}
 	appendN(t, s, 1, "y")
 	mustVerify(t, path, 4)
+}
+
+// The batch that a killed process did not sync is in the file that is renamed.
+func TestNothingUnsyncedIsLeftBehindByARotation(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	f := &faulty{}
+	s := open(t, Config{Path: path, MaxBytes: 1, wrap: func(l logFile) logFile { f.logFile = l; return f }})
+	appendN(t, open(t, Config{Path: path}), 1, "x")
+	recs := mustScan(t, s, 1)
+	f.sync = syscall.EIO
+	if err := s.Append(t.Context(), records(t, headOf(&recs[0]), 1, "y")); !errors.Is(err, audit.ErrSinkFailed) {
+		t.Fatal(err)
+	}
+	if got := mustArchives(t, path); len(got) != 0 {
+		t.Errorf("rotated before the sync: %v", got)
+	}
+	mustVerify(t, path, 1)
+}
+
+// A large live file is opened by its end, and still not without its beginning.
+func TestALiveFileWhoseStartIsMissingIsRefused(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := open(t, Config{Path: path, MaxBytes: 1})
+	appendN(t, s, 1, "x")
+	appendN(t, s, 1, "x")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Config{Path: path})
+	for range 30 {
+		appendN(t, s, 10, "x")
+	}
+	if err := os.Remove(archivePath(path, 1)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(Config{Path: path})
+	if where, ok := errors.AsType[*BreakError](err); !ok || where.Seq != 1 || where.Reason != whyMissing {
+		t.Errorf("%v, %v", again, err)
+	}
 }
 
 // While a file can't be begun nothing is stored; when it can, the log goes on.

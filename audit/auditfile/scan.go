@@ -261,8 +261,8 @@ func (s *scanner) broken(w *walker, name, why string) error {
 }
 
 // seek returns the offset of a line whose number is at most seq and close to
-// it, by halving. Where it meets something unreadable it returns 0, so that the
-// walk from there finds and names it.
+// it, by halving. Where it meets something unreadable it goes no further, so that
+// the walk from there finds and names it.
 func seek(f io.ReaderAt, end int64, seq uint64) (int64, error) {
 	const near = 64 << 10
 	if seq <= 1 {
@@ -281,7 +281,7 @@ func seek(f io.ReaderAt, end int64, seq uint64) (int64, error) {
 		case err != nil:
 			return 0, err
 		case at == 0:
-			return 0, nil
+			return low, nil
 		case at <= seq:
 			low = mid
 		default:

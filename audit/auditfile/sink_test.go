@@ -2,6 +2,7 @@ package auditfile
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/phimail/sdk/audit"
 )
@@ -137,6 +139,10 @@ func TestMalformedBatchesAreRefused(t *testing.T) {
 		"a wrong hash":   func(r []audit.Record) []audit.Record { r[2].Hash[0]++; return r },
 		"a wrong number": func(r []audit.Record) []audit.Record { r[0].Seq++; return r },
 		"no body":        func(r []audit.Record) []audit.Record { r[1].Body = nil; return r },
+		"a body that looks framed": func(r []audit.Record) []audit.Record {
+			body := append(r[0].Body[:len(r[0].Body)-1], `,"batch":1}`...)
+			return []audit.Record{{Seq: 1, Body: body, Hash: sha256.Sum256(body)}}
+		},
 		"two lines": func(r []audit.Record) []audit.Record {
 			r[0].Body = []byte(strings.Replace(string(r[0].Body), `"label":"x"`, "\"label\":\"\n\"", 1))
 			return r
@@ -150,6 +156,48 @@ func TestMalformedBatchesAreRefused(t *testing.T) {
 	if err := s.Append(t.Context(), good()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Whoever gave the lock back must not get it again before the one who waits.
+func TestTheLockGoesToTheOneWhoseTurnItIs(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	waiting, busy := open(t, Config{Path: path}), open(t, Config{Path: path})
+	if ok, err := waiting.lock.turn.try(); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := busy.Append(ctx, records(t, audit.Head{}, 1, "x")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if err := waiting.lock.turn.unlock(); err != nil {
+		t.Fatal(err)
+	}
+	appendN(t, busy, 1, "x")
+}
+
+// A lock on a file that was removed excludes nobody who came later.
+func TestALockFileThatWasReplacedIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	old := open(t, Config{Path: path})
+	if err := os.Remove(path + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	holder := open(t, Config{Path: path})
+	if err := holder.enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if ok, err := old.lock.main.try(); ok || err != nil {
+			t.Errorf("locked: %v, %v", ok, err)
+		}
+	}
+	if err := holder.leave(); err != nil {
+		t.Fatal(err)
+	}
+	appendN(t, old, 1, "x")
 }
 
 func TestACanceledCallStoresNothing(t *testing.T) {

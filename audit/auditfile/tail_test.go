@@ -128,6 +128,7 @@ func TestWhatFollowsTheLastBatchIsJudged(t *testing.T) {
 		{"zeros that start within a sector", hole(lost+5, lost+2*sector), false},
 		{"zeros that end within a sector", hole(lost, lost+sector+7), false},
 		{"a hole before another batch", appendLine(hole(lost, lost+2*sector), &next, 1), false},
+		{"a hole before another write", append(hole(lost, (len(file)-120)/sector*sector), startOf(heads[2])...), false},
 		{"a hole that hides a batch", hole(ends[0]+sector-ends[0]%sector, lost+sector), false},
 		{"a line that does not follow", appendLine(bytes.Clone(before), &stray, 0), false},
 		{"a batch that does not follow", appendLine(bytes.Clone(before), &stray, 1), false},

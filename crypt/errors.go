@@ -1,0 +1,146 @@
+package crypt
+
+import "fmt"
+
+// Reason is a stable code for why something could not be sealed or opened. A
+// Reason is itself an error, so that errors.Is(err, crypt.ErrExpired) asks for
+// it.
+type Reason string
+
+// Error returns the code.
+func (r Reason) Error() string { return "crypt: " + string(r) }
+
+// ErrNoKey is the class of every fault of a recipient's key: nobody else's, and
+// nothing weaker, may be used instead.
+const ErrNoKey Reason = "no-key"
+
+// Why a recipient's key can't be used. All are ErrNoKey.
+const (
+	ErrNotFound     Reason = "key-not-found"
+	ErrExpired      Reason = "key-expired"
+	ErrNotYetValid  Reason = "key-not-yet-valid"
+	ErrRevoked      Reason = "key-revoked"
+	ErrRevocation   Reason = "revocation-unknown" // no current answer whether it is revoked
+	ErrWrongAddress Reason = "key-of-another-address"
+	ErrPurpose      Reason = "key-not-for-email" // no emailProtection
+	ErrUsage        Reason = "key-not-for-encryption"
+	ErrUntrusted    Reason = "key-untrusted"
+	ErrWeak         Reason = "key-weak" // RSA under 2048 bits, or a curve or hash not allowed
+	ErrUnsupported  Reason = "key-unsupported"
+)
+
+// Other reasons.
+const (
+	ErrSource    Reason = "key-source"    // the source of keys failed
+	ErrSigner    Reason = "signer"        // the signing key is missing, unfit or failed
+	ErrFIPS      Reason = "fips"          // what the recipient reads is not allowed in FIPS mode
+	ErrEntity    Reason = "entity"        // the entity could not be read, or is not one
+	ErrWrite     Reason = "write"         // the writer failed
+	ErrMalformed Reason = "malformed"     // a message to open is not what it says
+	ErrIntegrity Reason = "integrity"     // a message to open was altered
+	ErrRecipient Reason = "not-for-us"    // a message to open is for none of the keys
+	ErrUnsigned  Reason = "not-signed"    // a message to open has no signature inside
+	ErrSignature Reason = "bad-signature" // a signature does not verify
+	ErrTooLarge  Reason = "too-large"     // a message to open is over the limit
+	ErrAlgorithm Reason = "algorithm"     // a message to open uses what we don't read
+	ErrConfig    Reason = "config"        // a field of a Config
+	ErrCanceled  Reason = "canceled"      // the caller's context ended
+)
+
+// Error is how a sealer or a reader fails: a code and no foreign text. It
+// matches its Reason and, for faults of a recipient's key, ErrNoKey.
+type Error struct {
+	Reason Reason
+	// Retry says that a later attempt may succeed without anybody's doing.
+	Retry bool
+	// Cause is a context error or another that is known to hold no foreign
+	// text; nil mostly.
+	Cause error
+}
+
+// Error says the reason in words.
+func (e *Error) Error() string { return "crypt: " + e.Reason.words() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Is matches the reason and ErrNoKey.
+func (e *Error) Is(target error) bool {
+	r, ok := target.(Reason)
+	return ok && (r == e.Reason || r == ErrNoKey && e.Reason.key())
+}
+
+// Format prints what Error returns, whatever the verb.
+func (e *Error) Format(f fmt.State, _ rune) {
+	if e == nil {
+		_, _ = fmt.Fprint(f, "<nil>")
+		return
+	}
+	_, _ = fmt.Fprint(f, e.Error())
+}
+
+func (r Reason) key() bool {
+	switch r {
+	case ErrNoKey, ErrNotFound, ErrExpired, ErrNotYetValid, ErrRevoked, ErrRevocation, ErrWrongAddress, ErrPurpose, ErrUsage,
+		ErrUntrusted, ErrWeak, ErrUnsupported:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r Reason) words() string {
+	switch r {
+	case ErrNoKey, ErrNotFound:
+		return "no key is known for the recipient; add one, or use another mode"
+	case ErrExpired:
+		return "the recipient's key has expired; get a new one from them"
+	case ErrNotYetValid:
+		return "the recipient's key is not valid yet"
+	case ErrRevoked:
+		return "the recipient's key was revoked; get a new one from them"
+	case ErrRevocation:
+		return "nobody can say now whether the recipient's key was revoked; refresh the revocation lists"
+	case ErrWrongAddress:
+		return "the key is of another address than the recipient's"
+	case ErrPurpose:
+		return "the recipient's certificate is not for e-mail (no emailProtection)"
+	case ErrUsage:
+		return "the recipient's key is not for encryption"
+	case ErrUntrusted:
+		return "the recipient's certificate leads to no configured trust anchor"
+	case ErrWeak:
+		return "the recipient's key is too weak; RSA needs 2048 bits"
+	case ErrUnsupported:
+		return "the recipient's key is of a kind that is not supported"
+	case ErrSource:
+		return "the source of keys failed; check it, then try again"
+	case ErrSigner:
+		return "the signing key is missing, unfit or failed; check the configuration"
+	case ErrFIPS:
+		return "what the recipient reads is not allowed in FIPS 140-3 mode; use a form that is, such as RSA-OAEP"
+	case ErrEntity:
+		return "the message could not be read"
+	case ErrWrite:
+		return "the sealed message could not be written"
+	case ErrMalformed:
+		return "the message is malformed"
+	case ErrIntegrity:
+		return "the message was altered or damaged"
+	case ErrRecipient:
+		return "the message is for none of the keys at hand"
+	case ErrUnsigned:
+		return "the message is not signed inside"
+	case ErrSignature:
+		return "the signature does not verify"
+	case ErrTooLarge:
+		return "the message is over the limit"
+	case ErrAlgorithm:
+		return "the message uses an algorithm that is not read"
+	case ErrConfig:
+		return "the configuration is not valid"
+	case ErrCanceled:
+		return "the context ended"
+	}
+	return string(r)
+}

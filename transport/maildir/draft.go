@@ -50,17 +50,19 @@ type draft struct {
 
 func (d *draft) Write(p []byte) (int, error) { return d.file.Write(p) }
 
-// Prepare syncs the file: from here on only its name is missing.
-func (d *draft) Prepare() error {
+// Commit syncs the file, so that only its name is missing, and renames it into
+// new/, where a reader may take it at once. The rename replaces nothing: no
+// other file has the name.
+func (d *draft) Commit(ask func() error) error {
 	err := d.store.durable(d.file)
 	err = errors.Join(err, d.file.Close())
 	d.file = nil
-	return err
-}
-
-// Commit renames the file into new/, where a reader may take it at once. The
-// rename replaces nothing: no other file has the name.
-func (d *draft) Commit() error {
+	if err != nil {
+		return err
+	}
+	if err := ask(); err != nil {
+		return err
+	}
 	if err := d.store.root.Rename("tmp/"+d.name, "new/"+d.name); err != nil {
 		return err
 	}

@@ -142,9 +142,10 @@ func (d *draft) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (d *draft) Prepare() error { return nil }
-
-func (d *draft) Commit() error {
+func (d *draft) Commit(ask func() error) error {
+	if err := ask(); err != nil {
+		return err
+	}
 	d.end(func() { d.store.messages = append(d.store.messages, d.message) })
 	return nil
 }

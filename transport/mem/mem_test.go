@@ -15,6 +15,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	transporttest.Run(t, transporttest.Harness{
 		New: func(transporttest.Target) (transport.Transport, error) { return mem.New(mem.Config{}), nil },
 		Delivered: func(tr transport.Transport) ([]transporttest.Message, error) {

@@ -39,8 +39,12 @@ func (b *broken) Send(ctx context.Context, env *transport.Envelope) (*transport.
 	return res, err
 }
 
-func (b *broken) Close(ctx context.Context) error {
-	if c, ok := b.Transport.(interface{ Close(context.Context) error }); ok {
+func (b *broken) Close(ctx context.Context) error { return closed(ctx, b.Transport) }
+
+func closed(ctx context.Context, tr transport.Transport) error {
+	if c, ok := tr.(interface {
+		Close(ctx context.Context) error
+	}); ok {
 		return c.Close(ctx)
 	}
 	return nil
@@ -115,8 +119,7 @@ func anyUnknown(res *transport.Result) bool {
 
 // talkative wraps what the peer said into the error.
 func talkative(rr *transport.RecipientResult) {
-	var e *transport.Error
-	if errors.As(rr.Err, &e) && e.PeerText() != "" {
+	if e, ok := errors.AsType[*transport.Error](rr.Err); ok && e.PeerText() != "" {
 		c := *e
 		c.Cause = errors.New(e.PeerText())
 		rr.Err = &c
@@ -126,8 +129,7 @@ func talkative(rr *transport.RecipientResult) {
 // quoting puts the recipients into the error.
 func quoting(env *transport.Envelope, res *transport.Result) *transport.Result {
 	for i := range res.Recipients {
-		var e *transport.Error
-		if errors.As(res.Recipients[i].Err, &e) {
+		if e, ok := errors.AsType[*transport.Error](res.Recipients[i].Err); ok {
 			c := *e
 			c.Cause = fmt.Errorf("sending to %s", env.To[i].Address)
 			res.Recipients[i].Err = &c
@@ -274,7 +276,7 @@ func (h hasty) Send(ctx context.Context, env *transport.Envelope) (*transport.Re
 	copied.BeforeCommit = nil
 	res, err := h.Transport.Send(ctx, &copied)
 	if err == nil && env.BeforeCommit != nil && env.BeforeCommit(ctx) != nil {
-		return transport.Fail(len(env.To), failure(transport.Refused, transport.ErrBeforeCommit)), nil
+		res = transport.Fail(len(env.To), failure(transport.Refused, transport.ErrBeforeCommit))
 	}
 	return res, err
 }
@@ -304,7 +306,9 @@ type littering struct {
 	stop chan struct{}
 }
 
-func (l *littering) Send(ctx context.Context, env *transport.Envelope) (*transport.Result, error) {
+func (l littering) Send(ctx context.Context, env *transport.Envelope) (*transport.Result, error) {
 	go func() { <-l.stop }()
 	return l.Transport.Send(ctx, env)
 }
+
+func (l littering) Close(ctx context.Context) error { return closed(ctx, l.Transport) }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -18,6 +19,8 @@ import (
 type CA struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
+
+	forHost func() (tls.Certificate, error) // the servers' default, made once
 }
 
 // NewCA makes an authority with a fresh P-256 key, valid for a day around now.
@@ -42,7 +45,9 @@ func NewCA() (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transporttest: CA certificate: %w", err)
 	}
-	return &CA{cert: cert, key: key}, nil
+	ca := &CA{cert: cert, key: key}
+	ca.forHost = sync.OnceValues(func() (tls.Certificate, error) { return ca.Issue(Valid, Host) })
+	return ca, nil
 }
 
 // Certificate returns the authority's own certificate. Don't change it.

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"net"
 	"strings"
 	"time"
@@ -107,7 +108,11 @@ func asCA(cert tls.Certificate) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &CA{cert: parsed, key: cert.PrivateKey.(*ecdsa.PrivateKey)}, nil
+	key, ok := cert.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("an authority's key is not ECDSA")
+	}
+	return &CA{cert: parsed, key: key}, nil
 }
 
 type recipe func(ca *CA, host string) (tls.Certificate, error)

@@ -100,7 +100,7 @@ func inMemory(wrap func(transport.Transport) transport.Transport) transporttest.
 }
 
 // proofs are the broken transports, with cases that each must fail.
-func proofs() map[string]struct {
+func proofs(stop chan struct{}) map[string]struct {
 	harness transporttest.Harness
 	fails   []string
 } {
@@ -150,6 +150,7 @@ func proofs() map[string]struct {
 		"mends foul content":                {altered(broken{before: edited(slurping(mending))}), []string{"content/bare CR", "content/smuggled LF dot CRLF", "content/NUL"}},
 		"leaves readers open":               {altered(broken{before: edited(leaking)}), []string{"result/answers each recipient in order"}},
 		"claims what it can't do":           {claiming(), []string{"requiretls/offered", "auth/accepted", "extension/PIPELINING is used"}},
+		"leaves goroutines behind":          {wrapped(func(tr transport.Transport, _ transporttest.Target) transport.Transport { return littering{tr, stop} }), []string{"result/a sealed message is delivered"}},
 		"prints its password":               {wrapped(func(tr transport.Transport, g transporttest.Target) transport.Transport { return openHearted{tr, g} }), []string{"printing/the transport shows no secret"}},
 		"never closes its connections": {wrapped(func(tr transport.Transport, _ transporttest.Target) transport.Transport {
 			return struct{ transport.Transport }{tr}
@@ -169,10 +170,15 @@ func TestKitFailsBrokenTransports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, p := range proofs() {
+	stop := make(chan struct{})
+	t.Cleanup(func() { close(stop) })
+	for name, p := range proofs(stop) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, c := range p.fails {
+				if !possible(ca, c) {
+					continue
+				}
 				failures := transporttest.Failures(p.harness, ca, c)
 				if len(failures) == 0 || strings.HasPrefix(failures[0], "no such case") {
 					t.Errorf("the kit's case %q passed a transport that %s: %q", c, name, failures)
@@ -180,6 +186,17 @@ func TestKitFailsBrokenTransports(t *testing.T) {
 			}
 		})
 	}
+}
+
+// possible is false for a case that needs a certificate which this program may
+// not make: RSA-1024 under FIPS 140-3.
+func possible(ca *transporttest.CA, name string) bool {
+	kind, ok := strings.CutPrefix(name, "certificate/")
+	if !ok {
+		return true
+	}
+	_, err := ca.Issue(transporttest.Kind(kind), transporttest.Host)
+	return err == nil
 }
 
 // The same cases pass where nothing is broken, or their failing proves nothing.
@@ -190,7 +207,7 @@ func TestKitPassesCorrectTransports(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := make(map[string]bool)
-	for _, p := range proofs() {
+	for _, p := range proofs(nil) {
 		for _, c := range p.fails {
 			names[c] = true
 		}
@@ -230,7 +247,7 @@ func TestEveryCaseAsksForSomething(t *testing.T) {
 	}
 	for _, c := range transporttest.CaseNames(smtpFeatures()) {
 		yes, no := transporttest.Failures(does(liar{}), ca, c), transporttest.Failures(does(coward{}), ca, c)
-		if (len(yes) == 0 && len(no) == 0) != idle[c] {
+		if possible(ca, c) && (len(yes) == 0 && len(no) == 0) != idle[c] {
 			t.Errorf("case %q: failures of a liar %q, of a coward %q", c, yes, no)
 		}
 	}

@@ -9,11 +9,8 @@ import (
 // uses it there is what the kit wants to see.
 func (c *session) auth(args string) bool {
 	mechanism, initial, _ := strings.Cut(args, " ")
-	said, ok := "", true
 	if c.scripted(AtAuth) {
-		if said, ok = c.say(AtAuth, ""); !ok {
-			return false
-		}
+		said, ok := c.say(AtAuth, "")
 		for ok && strings.HasPrefix(said, "334") {
 			if _, ok = c.readLine(); !ok {
 				return false

@@ -100,7 +100,7 @@ func printed(v any) map[string]string {
 }
 
 func causes(err error) []error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // each layer is looked at by itself
 	case interface{ Unwrap() error }:
 		if cause := e.Unwrap(); cause != nil {
 			return []error{cause}

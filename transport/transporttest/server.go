@@ -32,7 +32,7 @@ type Server struct {
 // script, further ones the last; no script at all is a benign relay. Its
 // certificates are of ca.
 func NewServer(ca *CA, scripts ...Script) (*Server, error) {
-	cert, err := ca.Issue(Valid, Host)
+	cert, err := ca.forHost()
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,9 @@ func (s *Server) Close() error {
 	close(s.done)
 	err := s.ln.Close()
 	for c := range s.conns {
-		err = errors.Join(err, c.Close())
+		if cerr := c.Close(); !errors.Is(cerr, net.ErrClosed) { // the script may have been first
+			err = errors.Join(err, cerr)
+		}
 	}
 	s.mu.Unlock()
 	s.wg.Wait()

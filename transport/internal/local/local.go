@@ -22,12 +22,12 @@ type Store interface {
 // Draft is a message that nobody sees yet.
 type Draft interface {
 	io.Writer
-	// Prepare makes durable what was written, so that only Commit is left.
-	Prepare() error
-	// Commit makes the message appear. An error that is ErrMaybeKept says that
-	// it may have appeared, any other that it surely has not.
-	Commit() error
-	// Discard removes the draft. After Commit it does nothing.
+	// Commit makes durable what was written, asks, and on a nil answer makes
+	// the message appear. An error that is ErrMaybeKept says that it may have
+	// appeared, any other that it surely has not.
+	Commit(ask func() error) error
+	// Discard removes the draft. After a Commit that made the message appear it
+	// does nothing.
 	Discard()
 }
 
@@ -98,26 +98,39 @@ func keep(ctx context.Context, env *transport.Envelope, store Store) *transport.
 		_, err := draft.Write(part)
 		return err
 	})
+	var no *transport.Error
 	if err == nil {
-		err = draft.Prepare()
+		err = draft.Commit(func() error {
+			if no = ask(ctx, env); no != nil {
+				return no
+			}
+			return nil
+		})
 	}
 	switch {
-	case ctx.Err() != nil:
-		return canceled(ctx)
+	case err == nil:
+		return nil
+	case no != nil:
+		return no
 	case errors.Is(err, transport.ErrOpen):
 		e := refused(transport.ErrOpen, transport.StageContent)
 		e.Retry = true
 		return e
 	case errors.Is(err, transport.ErrContent):
 		return refused(transport.ErrContent, transport.StageContent)
-	case err != nil:
-		return storage(err)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return canceled(ctx)
+	}
+	return storage(err)
+}
+
+// ask is the commit point.
+func ask(ctx context.Context, env *transport.Envelope) *transport.Error {
+	if ctx.Err() != nil {
+		return canceled(ctx)
 	}
 	if env.BeforeCommit != nil && env.BeforeCommit(ctx) != nil {
 		return refused(transport.ErrBeforeCommit, transport.StageCommit)
-	}
-	if err := draft.Commit(); err != nil {
-		return storage(err)
 	}
 	return nil
 }

@@ -35,9 +35,14 @@ type draft struct {
 }
 
 func (d *draft) Write(p []byte) (int, error) { return len(p), d.write }
-func (d *draft) Prepare() error              { return d.prepare }
 
-func (d *draft) Commit() error {
+func (d *draft) Commit(ask func() error) error {
+	if err := d.prepare; err != nil {
+		return err
+	}
+	if err := ask(); err != nil {
+		return err
+	}
 	if d.commit == nil {
 		d.done = true
 		d.open--

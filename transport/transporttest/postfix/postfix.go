@@ -120,6 +120,7 @@ func tempDir(tb testing.TB) string {
 
 // run starts the master process and waits for its greeting.
 func (s *Server) run(tb testing.TB, bin string) error {
+	tb.Helper()
 	port, err := freePort()
 	if err != nil {
 		return err

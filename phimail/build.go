@@ -22,6 +22,7 @@ const headerRoom = 2 << 10
 type content struct {
 	client    *Client
 	rendering *compose.Rendering
+	header    []byte // without the fields of the entity
 	kept      []byte // all of it, nil if it is streamed
 	digest    [sha256.Size]byte
 	size      int64
@@ -40,7 +41,7 @@ func (c *Client) build(ctx context.Context, d *draft) (*content, error) {
 	if err != nil {
 		return nil, errors.Join(messageErrors(err)...)
 	}
-	b := &content{client: c, rendering: rendering}
+	b := &content{client: c, rendering: rendering, header: rendering.Header()}
 	meter := &meter{ctx: ctx, limit: c.cfg.MaxSize, hash: sha256.New(), keep: len(d.compose.Attachments) == 0}
 	if meter.keep {
 		meter.buf.Grow(min(len(d.msg.Text)+len(d.msg.HTML), keepSize) + headerRoom)
@@ -89,6 +90,36 @@ func (b *content) open(ctx context.Context, prefix []byte) io.ReadCloser {
 	})
 	return r
 }
+
+// entity starts a pass over the message without its header, with the same care.
+func (b *content) entity(ctx context.Context) io.ReadCloser {
+	if b.kept != nil {
+		return &twoParts{b.kept[len(b.header):]}
+	}
+	r, w := io.Pipe()
+	b.client.fork(func() {
+		_ = w.CloseWithError(b.copyTo(ctx, &skipper{w: w, left: len(b.header)})) // nil is io.EOF
+	})
+	return r
+}
+
+// skipper leaves out the first bytes.
+type skipper struct {
+	w    io.Writer
+	left int
+}
+
+func (s *skipper) Write(p []byte) (int, error) {
+	skip := min(s.left, len(p))
+	s.left -= skip
+	if skip == len(p) {
+		return len(p), nil
+	}
+	n, err := s.w.Write(p[skip:])
+	return skip + n, err
+}
+
+func (b *content) length() int64 { return b.size }
 
 // twoParts reads one slice after another.
 type twoParts [2][]byte

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/dkim"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
@@ -62,6 +63,11 @@ func classOf(s Status, err error) Class {
 // recipientError is what a transport's error means for recipient i. The text of
 // an error that is not the transport package's own goes no further.
 func recipientError(i int, err error) RecipientError {
+	if ce, ok := errors.AsType[*crypt.Error](err); ok {
+		why := sealError(ce)
+		why.Index = i
+		return why
+	}
 	te, ok := errors.AsType[*transport.Error](err)
 	if !ok {
 		return RecipientError{Index: i, Class: ErrDeferred, Status: Deferred, Code: CodeTransport, Retryable: true, Cause: ownError(err)}
@@ -83,6 +89,23 @@ func recipientError(i int, err error) RecipientError {
 	}
 }
 
+// sealError is what a sealer's error means for a recipient. The text of an error
+// that is not package crypt's goes no further.
+func sealError(err error) RecipientError {
+	ce, ok := errors.AsType[*crypt.Error](err)
+	if !ok {
+		return RecipientError{Class: ErrRefused, Status: Refused, Code: CodeSealer, Retryable: true, Cause: ownError(err)}
+	}
+	why := RecipientError{Class: ErrRefused, Status: Refused, Code: string(ce.Reason), Retryable: ce.Retry, Cause: ce}
+	if errors.Is(ce, crypt.ErrNoKey) {
+		why.Class = ErrNoKey
+	}
+	if !isToken(why.Code) {
+		why.Code = CodeSealer
+	}
+	return why
+}
+
 // ownError keeps err only if its text is known to hold nothing foreign.
 func ownError(err error) error {
 	if te, ok := errors.AsType[*transport.Error](err); ok {
@@ -90,6 +113,9 @@ func ownError(err error) error {
 	}
 	if de, ok := errors.AsType[*dkim.Error](err); ok {
 		return de
+	}
+	if ce, ok := errors.AsType[*crypt.Error](err); ok {
+		return ce
 	}
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {

@@ -7,6 +7,9 @@ import (
 	"encoding/hex"
 	"sync"
 	"sync/atomic"
+
+	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/policy"
 )
 
 // Client sends for one tenant. It is safe for concurrent use by hundreds of
@@ -14,6 +17,7 @@ import (
 type Client struct {
 	cfg          Config
 	senders      map[string]bool // normalized addresses
+	sealers      map[policy.Mode]crypt.Sealer
 	configDigest string
 	fips         bool
 

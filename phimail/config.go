@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/audit"
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/dkim"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
@@ -36,6 +37,9 @@ type Config struct {
 	Classifier      policy.Classifier
 	ClassifyTimeout time.Duration
 
+	// Sealers are the modes that encrypt to the recipient, at most one each.
+	// Defaults to none: then only TLS is possible.
+	Sealers []crypt.Sealer
 	// Transport carries messages. The Client does not close it.
 	Transport transport.Transport
 	// DKIM signs. Nil leaves messages unsigned, and the record says so.

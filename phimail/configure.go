@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/phimail/internal/compose"
 	"github.com/phimail/sdk/policy"
 )
@@ -57,6 +58,15 @@ func (c *Client) configure() error {
 	if c.cfg.Audit == nil {
 		fault("Audit", "missing; without a log there is no client, see audit/auditfile")
 	}
+	c.sealers = make(map[policy.Mode]crypt.Sealer, len(c.cfg.Sealers))
+	for i, s := range c.cfg.Sealers {
+		mode, ok := sealedMode(s)
+		if !ok || c.sealers[mode] != nil {
+			fault(fmt.Sprintf("Sealers[%d]", i), "nil, of no known mode, or the second of its mode")
+			continue
+		}
+		c.sealers[mode] = s
+	}
 	if c.cfg.OnPartial > Deliverable {
 		fault("OnPartial", "unknown; use RefuseAll or Deliverable")
 	}
@@ -78,6 +88,15 @@ func (c *Client) configure() error {
 	c.setDefaults()
 	c.configDigest = c.digestConfig()
 	return nil
+}
+
+// sealedMode is the policy's word for what s does.
+func sealedMode(s crypt.Sealer) (policy.Mode, bool) {
+	if s == nil {
+		return policy.Refuse, false
+	}
+	mode, err := policy.ParseMode(s.Mode())
+	return mode, err == nil && mode != policy.TLS
 }
 
 func (c *Client) setDefaults() {

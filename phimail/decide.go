@@ -3,8 +3,10 @@ package phimail
 import (
 	"context"
 	"errors"
+	"net/mail"
 	"strings"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
@@ -22,7 +24,8 @@ const (
 	CodeCanceled  = "canceled"       // the caller's context ended
 	CodeAudit     = "audit"          // the intent could not be recorded
 	CodeTransport = "transport"      // the transport broke its contract
-	CodePanic     = "internal-error" // a panic in a transport
+	CodeSealer    = "sealer"         // the sealer did
+	CodePanic     = "internal-error" // a panic in one of them
 )
 
 // classify asks the classifier; whatever goes wrong counts as PHI.
@@ -142,36 +145,87 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 	why := RecipientError{Class: ErrPolicy, Status: Refused, Code: CodeNoMode}
 	var against []string
 	for _, mode := range v.Modes {
-		if mode != policy.TLS {
+		var err error
+		switch {
+		case mode == policy.TLS:
+			err = p.fitTLS(ctx, r, v, offers)
+		case p.client.sealers[mode] != nil:
+			err = p.fitSealed(ctx, r, v, mode, offers)
+		default:
 			against = append(against, mode.String()+": not set up")
 			continue
 		}
-		r.need = needOf(v.TLS)
-		offer, err := p.offer(ctx, r, offers)
 		if err == nil {
-			err = p.suits(&offer, r.need)
-		}
-		if err == nil {
-			r.mode, r.offer = policy.TLS, offer
-			r.reason = "verified TLS, assurance " + offer.Assurance.String()
-			p.endsBy(offer.Until)
 			return
 		}
 		why = recipientError(i, err)
-		against = append(against, "tls: "+why.words())
+		against = append(against, mode.String()+": "+why.words())
 	}
 	r.halt(i, why, strings.Join(against, "; "))
 }
 
+// fitTLS finds out whether clear content may travel to r.
+func (p *Plan) fitTLS(ctx context.Context, r *planned, v *policy.Verdict, offers offerCache) error {
+	r.need = needOf(v.TLS)
+	offer, err := p.offer(ctx, r, r.need, offers)
+	if err == nil {
+		err = p.suits(&offer, r.need)
+	}
+	if err != nil {
+		return err
+	}
+	r.mode, r.offer = policy.TLS, offer
+	r.reason = "verified TLS, assurance " + offer.Assurance.String()
+	p.endsBy(offer.Until)
+	return nil
+}
+
+// fitSealed finds out whether the message can be sealed to r's key. The
+// transport's TLS matters little then, so the least is asked for.
+func (p *Plan) fitSealed(ctx context.Context, r *planned, v *policy.Verdict, mode policy.Mode, offers offerCache) error {
+	key, err := guardFind(ctx, p.client.sealers[mode], p.draft.from, r.address)
+	if err != nil {
+		return err
+	}
+	if !key.NotAfter.IsZero() && !p.made.Before(key.NotAfter) {
+		return &crypt.Error{Reason: crypt.ErrExpired}
+	}
+	offer, err := p.offer(ctx, r, transport.Relay, offers)
+	if err != nil {
+		return err
+	}
+	if sealed := p.content.size + p.content.size/5*2; offer.SizeLimit > 0 && sealed > offer.SizeLimit {
+		return &transport.Error{Status: transport.Rejected, Reason: transport.ErrSize, Stage: transport.StagePlan}
+	}
+	r.mode, r.offer, r.key, r.subject = mode, offer, key, v.Subject
+	r.offer.RequireTLS = false
+	r.reason = "sealed to the key " + shortFingerprint(key.Fingerprint)
+	p.endsBy(offer.Until)
+	p.endsBy(key.NotAfter)
+	return nil
+}
+
+// guardFind turns a panic of the sealer into an error without its text.
+func guardFind(ctx context.Context, s crypt.Sealer, from, to mail.Address) (key crypt.Key, err error) {
+	defer func() {
+		if recover() != nil {
+			key, err = crypt.Key{}, &crypt.Error{Reason: CodePanic}
+		}
+	}()
+	return s.Find(ctx, from, to)
+}
+
+func shortFingerprint(f string) string { return f[:min(len(f), 16)] }
+
 // offer asks the transport, once for all recipients of a domain.
-func (p *Plan) offer(ctx context.Context, r *planned, offers offerCache) (transport.Offer, error) {
-	key := offerKey{r.domain, r.need}
+func (p *Plan) offer(ctx context.Context, r *planned, need transport.Assurance, offers offerCache) (transport.Offer, error) {
+	key := offerKey{r.domain, need}
 	if known, ok := offers[key]; ok {
 		return known.offer, known.err
 	}
 	var o offered
 	o.offer, o.err = guardOffer(ctx, p.client.cfg.Transport, transport.Query{
-		Stream: p.draft.msg.Stream.String(), From: p.draft.from, To: r.address, Need: r.need,
+		Stream: p.draft.msg.Stream.String(), From: p.draft.from, To: r.address, Need: need,
 	})
 	offers[key] = o
 	return o.offer, o.err

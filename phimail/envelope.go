@@ -6,21 +6,22 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
 
 // envelope addresses the message to a group. The flag is set once the transport
 // is about to commit: from then on nobody but the peer knows.
-func (a *attempt) envelope(ctx context.Context, g group) (*transport.Envelope, *atomic.Bool) {
+func (a *attempt) envelope(ctx context.Context, p *parcel) (*transport.Envelope, *atomic.Bool) {
 	var committed atomic.Bool
-	p := a.plan
+	d, l := a.plan.draft, p.letter
 	return &transport.Envelope{
-		ID: p.draft.messageID, Attempt: a.id, Stream: p.draft.msg.Stream.String(),
-		From: p.draft.from, To: addressesOf(p, g.items),
-		Open: func() (io.ReadCloser, error) { return p.content.open(ctx, a.signed), nil },
-		Size: a.size, Need: g.need, RequireTLS: g.requireTLS,
+		ID: d.messageID, Attempt: a.id, Stream: d.msg.Stream.String(),
+		From: d.from, To: addressesOf(a.plan, p.items),
+		Open: func() (io.ReadCloser, error) { return l.body.open(ctx, l.signed), nil }, Size: l.size,
+		Sealed: p.sealed != nil, Need: p.route.need, RequireTLS: p.route.requireTLS,
 		BeforeCommit: func(ctx context.Context) error {
-			if p.client.stopped.Load() {
+			if a.plan.client.stopped.Load() {
 				return ErrStopped
 			}
 			if err := ctx.Err(); err != nil {
@@ -58,7 +59,7 @@ func (o *Outcome) answer(i int, r *transport.RecipientResult) {
 	status := statusOf(r.Status)
 	if status == Accepted && r.Err == nil {
 		o.Status, o.Code, o.Retryable = Accepted, CodeAccepted, false
-		if r.Proof == nil || !r.Proof.Assurance.Meets(o.Evidence.Need) {
+		if o.Mode == policy.TLS && (r.Proof == nil || !r.Proof.Assurance.Meets(o.Evidence.Need)) {
 			o.Code, o.Reason = string(transport.ErrAssurance), "the transport accepted it with less proof than it offered"
 		}
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
@@ -30,8 +31,11 @@ type planned struct {
 	mode  policy.Mode
 	need  transport.Assurance
 	offer transport.Offer
-	code  string // the decision's
-	rules []string
+	// key and the subject outside are of sealed modes.
+	key     crypt.Key
+	subject string
+	code    string // the decision's
+	rules   []string
 	// reason says why the mode was chosen, or what stands against all modes.
 	reason string
 	// stop is why the recipient gets nothing, nil if they do.
@@ -143,8 +147,10 @@ func (p *Plan) checkPartial() {
 		return
 	}
 	p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodePartial, Retryable: retryable},
-		"another recipient can't be served, and Config.OnPartial refuses the whole message then")
+		partialReason)
 }
+
+const partialReason = "another recipient can't be served, and Config.OnPartial refuses the whole message then"
 
 // stopAll stops the recipients that are not yet.
 func (p *Plan) stopAll(why RecipientError, reason string) {

@@ -3,6 +3,7 @@ package phimail
 import (
 	"net/mail"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
@@ -92,6 +93,8 @@ type Evidence struct {
 	Enhanced string
 	// DKIM lists the signatures as domain/selector/algorithm.
 	DKIM []string
+	// Seal is how the content was sealed, zero in mode TLS.
+	Seal crypt.Evidence
 	// Digest is the SHA-256 of the bytes handed over, in hex; Size their
 	// number.
 	Digest string

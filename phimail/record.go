@@ -14,7 +14,6 @@ func (a *attempt) event() audit.Event {
 		Tenant: c.cfg.Tenant, Actor: m.Actor.ID, Role: m.Actor.Role, OnBehalfOf: m.Actor.OnBehalfOf,
 		Purpose: m.Purpose.String(), Stream: m.Stream.String(), Label: m.Label,
 		MessageID: p.draft.messageID, Sender: p.pseudonym("address", senderKey(p.draft.from)), SenderDomain: p.draft.fromDomain,
-		Digest: a.digest, Size: a.size,
 		PHI: !p.class.NoPHI, Classification: p.class.Codes, PolicyDigest: p.policyDigest, ConfigDigest: c.configDigest,
 		Signed: "none", FIPS: c.fips,
 	}
@@ -36,7 +35,12 @@ func (a *attempt) address(e *audit.Event, i int) {
 	if r.mode == policy.TLS {
 		e.Need = r.need.String()
 	}
-	e.DKIM = a.receipt.Recipients[i].Evidence.DKIM
+	evidence := &a.receipt.Recipients[i].Evidence
+	e.Digest, e.Size, e.DKIM = evidence.Digest, evidence.Size, evidence.DKIM
+	if s := &evidence.Seal; s.Container != "" {
+		e.Container, e.Algorithms, e.Fingerprints, e.KeySource = s.Container, s.Algorithms, s.Fingerprints, s.KeySource
+		e.Signed, e.EscrowID, e.Factor = s.Signed, s.EscrowID, s.Factor
+	}
 	e.Transport, e.Provider, e.RequireTLS = r.offer.Name, r.offer.Provider, r.offer.RequireTLS
 	if r.offer.BAA != nil {
 		e.Agreement = r.offer.BAA.Document

@@ -2,16 +2,11 @@ package phimail
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"net/mail"
 	"time"
 
 	"github.com/phimail/sdk/audit"
-	"github.com/phimail/sdk/policy"
-	"github.com/phimail/sdk/transport"
 )
 
 // outcomeTimeout bounds the record of an outcome, which outlives the caller's
@@ -23,19 +18,16 @@ type attempt struct {
 	plan    *Plan
 	id      string
 	receipt *Receipt
-	// signed is the DKIM-Signature fields before the content.
-	signed []byte
-	digest string // of signed and the content, hex
-	size   int64
 	// events are the records of the intents, from which the outcomes follow.
 	events []audit.Event
 	// unrecorded is set when an outcome could not be recorded.
 	unrecorded error
 }
 
-// SendPlan carries out plan: it signs, makes the intent durable, hands the
-// message over, and records what became of each recipient. A plan may be carried
-// out again; each call is an attempt of its own with the same Message-ID.
+// SendPlan carries out plan: it seals and signs, makes the intent durable, hands
+// the message over, and records what became of each recipient. A plan may be
+// carried out again; each call is an attempt of its own with the same
+// Message-ID.
 //
 // The receipt answers every recipient of the plan. The error is nil exactly if
 // all were accepted, else a *SendError, or ErrPlanStale, ErrAudit,
@@ -50,74 +42,22 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 	}
 	a := &attempt{plan: plan, id: randomID()}
 	a.receipt, _ = plan.report(a.id)
-	if plan.sending() > 0 && !a.sign(ctx) {
+	parcels := a.parcels()
+	defer release(parcels)
+	if !a.pack(ctx, parcels) {
 		return nil, ErrPlanStale
 	}
 	if err := a.intend(ctx); err != nil {
 		return a.receipt, err
 	}
-	for _, g := range a.groups() {
-		a.deliver(ctx, g)
+	for _, p := range parcels {
+		a.deliver(ctx, p)
 	}
 	if a.unrecorded != nil {
 		c.stopped.Store(true)
 		return a.receipt, &callError{class: ErrOutcomeNotRecorded, cause: errors.Join(a.unrecorded, a.receipt.err())}
 	}
 	return a.receipt, a.receipt.err()
-}
-
-// sign makes the DKIM signatures and the digest of what will be handed over. It
-// returns false if the content is no longer the plan's; other faults stop the
-// recipients.
-func (a *attempt) sign(ctx context.Context) bool {
-	body := a.plan.content
-	var pass error
-	if dk := a.plan.client.cfg.DKIM; dk != nil {
-		fields, ids, err := dk.Sign(ctx, a.plan.draft.fromDomain, func() (io.ReadCloser, error) {
-			return &watched{ReadCloser: body.open(ctx, nil), err: &pass}, nil
-		})
-		if err != nil && pass == nil {
-			a.stopRest(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDKIM, Retryable: true, Cause: ownError(err)},
-				"the message could not be signed")
-			return true
-		}
-		a.signed = fields
-		for i := range a.receipt.Recipients {
-			a.receipt.Recipients[i].Evidence.DKIM = ids
-		}
-	}
-	if pass == nil {
-		pass = a.measure(ctx)
-	}
-	switch {
-	case pass == nil:
-	case ctx.Err() != nil:
-		a.stopRest(canceled(ctx), "the caller's context ended before anything was sent")
-	case errors.Is(pass, errChanged) || errors.Is(pass, errTooLarge):
-		return false
-	default:
-		a.stopRest(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeContent, Retryable: true},
-			"an attachment could not be read")
-	}
-	return true
-}
-
-// measure hashes the bytes that will be handed over.
-func (a *attempt) measure(ctx context.Context) error {
-	body := a.plan.content
-	h := sha256.New()
-	_, _ = h.Write(a.signed) // never fails
-	if body.kept != nil {
-		_, _ = h.Write(body.kept)
-	} else if err := body.copyTo(ctx, h); err != nil {
-		return err
-	}
-	a.digest, a.size = hex.EncodeToString(h.Sum(nil)), int64(len(a.signed))+body.size
-	for i := range a.receipt.Recipients {
-		e := &a.receipt.Recipients[i].Evidence
-		e.Digest, e.Size = a.digest, a.size
-	}
-	return nil
 }
 
 // intend makes the intents durable, and the outcomes of those who are refused
@@ -148,57 +88,22 @@ func (a *attempt) intend(ctx context.Context) error {
 	return &callError{class: ErrAudit, cause: err}
 }
 
-// group is the recipients who share a transaction.
-type group struct {
-	need       transport.Assurance
-	requireTLS bool
-	items      []int
-}
-
-// groups gives To and Cc recipients with the same need one transaction, and each
-// Bcc recipient one of their own, so that no server sees them together.
-func (a *attempt) groups() []group {
-	var groups []group
-	for i := range a.receipt.Recipients {
-		if a.receipt.Recipients[i].Status != Planned {
-			continue
-		}
-		r := &a.plan.recipients[i]
-		g := group{need: r.need, requireTLS: r.offer.RequireTLS, items: []int{i}}
-		if r.kind != policy.Bcc {
-			if shared := a.shared(groups, g); shared != nil {
-				shared.items = append(shared.items, i)
-				continue
-			}
-		}
-		groups = append(groups, g)
+// deliver hands a parcel over and records what became of it.
+func (a *attempt) deliver(ctx context.Context, p *parcel) {
+	if p.letter == nil || a.receipt.Recipients[p.items[0]].Status != Planned {
+		return // its outcome is recorded already
 	}
-	return groups
-}
-
-func (a *attempt) shared(groups []group, like group) *group {
-	for i := range groups {
-		g := &groups[i]
-		if g.need == like.need && g.requireTLS == like.requireTLS && a.plan.recipients[g.items[0]].kind != policy.Bcc {
-			return g
-		}
+	switch err := p.publish(ctx); {
+	case ctx.Err() != nil:
+		a.stop(p.items, canceled(ctx), "the caller's context ended before anything was sent")
+	case err != nil:
+		a.stop(p.items, sealError(err), "the sealed message could not be published")
+	default:
+		a.handOver(ctx, p)
 	}
-	return nil
-}
-
-// deliver hands the message over for one group and records what became of it.
-func (a *attempt) deliver(ctx context.Context, g group) {
-	if ctx.Err() != nil {
-		why := canceled(ctx)
-		for _, i := range g.items {
-			why.Index = i
-			a.receipt.Recipients[i].fail(&why)
-		}
-	} else {
-		a.handOver(ctx, g)
-	}
-	events := make([]audit.Event, len(g.items))
-	for n, i := range g.items {
+	a.settle(ctx, p)
+	events := make([]audit.Event, len(p.items))
+	for n, i := range p.items {
 		events[n] = a.events[i]
 		a.receipt.Recipients[i].record(&events[n])
 	}
@@ -210,10 +115,10 @@ func (a *attempt) deliver(ctx context.Context, g group) {
 }
 
 // handOver calls the transport and believes of its result what is consistent.
-func (a *attempt) handOver(ctx context.Context, g group) {
-	env, committed := a.envelope(ctx, g)
+func (a *attempt) handOver(ctx context.Context, p *parcel) {
+	env, committed := a.envelope(ctx, p)
 	res, err := guardSend(ctx, a.plan.client.cfg.Transport, env)
-	for n, i := range g.items {
+	for n, i := range p.items {
 		o := &a.receipt.Recipients[i]
 		switch {
 		case err != nil && !committed.Load():
@@ -231,31 +136,22 @@ func canceled(ctx context.Context) RecipientError {
 	return RecipientError{Class: ErrDeferred, Status: Deferred, Code: CodeCanceled, Retryable: true, Cause: ctx.Err()}
 }
 
+// stopRest stops the recipients who are still to be sent to.
 func (a *attempt) stopRest(why RecipientError, reason string) {
 	for i := range a.receipt.Recipients {
-		o := &a.receipt.Recipients[i]
-		if o.Status == Planned {
-			stop := why
-			stop.Index = i
-			o.fail(&stop)
-			o.Reason = reason
+		if a.receipt.Recipients[i].Status == Planned {
+			a.stop([]int{i}, why, reason)
 		}
 	}
 }
 
-// watched remembers how a reading ended, since a signer hides it.
-type watched struct {
-	io.ReadCloser
-
-	err *error
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is io.EOF itself
-		*w.err = err
+func (a *attempt) stop(items []int, why RecipientError, reason string) {
+	for _, i := range items {
+		stop := why
+		stop.Index = i
+		a.receipt.Recipients[i].fail(&stop)
+		a.receipt.Recipients[i].Reason = reason
 	}
-	return n, err
 }
 
 func addressesOf(p *Plan, items []int) []mail.Address {

@@ -1,14 +1,19 @@
 package phimail
 
 import (
+	"errors"
 	"strings"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/transport"
 )
 
 // words says what is wrong and what to do, for a person. It depends on the code
 // alone, so that nothing foreign can be in it.
 func (e *RecipientError) words() string {
+	if ce, ok := errors.AsType[*crypt.Error](e.Cause); ok {
+		return strings.TrimPrefix(ce.Error(), "crypt: ")
+	}
 	code := transport.Reason(e.Code)
 	if reason, ok := strings.CutPrefix(e.Code, string(transport.ErrCertificate)+"-"); ok {
 		return "the relay's certificate was refused: " + certificateWords(transport.CertificateReason(reason))

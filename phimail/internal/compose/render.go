@@ -40,6 +40,9 @@ func NewRendering(m *Message) (*Rendering, error) {
 // local part that is not ASCII.
 func (r *Rendering) SMTPUTF8() bool { return r.utf8 }
 
+// Header returns what WriteHeader writes. The caller must not change it.
+func (r *Rendering) Header() []byte { return r.fields }
+
 // WriteHeader writes the fields of the message without MIME-Version and Content-*.
 func (r *Rendering) WriteHeader(w io.Writer) error {
 	_, err := w.Write(r.fields)

@@ -1,0 +1,198 @@
+package phimail
+
+import (
+	"context"
+	"io"
+
+	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/policy"
+	"github.com/phimail/sdk/transport"
+)
+
+// parcel is a letter and the recipients who share its transaction.
+type parcel struct {
+	items []int
+	route route
+	// letter is nil until it is packed, and stays so if that failed.
+	letter *letter
+	sealed *crypt.Sealed // nil in mode TLS
+	spool  *spool        // what sealed was written to
+}
+
+// route is what the recipients of a parcel have in common.
+type route struct {
+	mode       policy.Mode
+	need       transport.Assurance
+	requireTLS bool
+	form       string // the container that their keys need
+	subject    string // outside a sealed message
+}
+
+// parcels gives To and Cc recipients with the same route one parcel. Each Bcc
+// recipient has one of their own, so that no server and no sealed message shows
+// them beside others, and so has each recipient of an escrow item.
+func (a *attempt) parcels() []*parcel {
+	var list []*parcel
+	shared := map[route]*parcel{}
+	for i := range a.receipt.Recipients {
+		if a.receipt.Recipients[i].Status != Planned {
+			continue
+		}
+		r := &a.plan.recipients[i]
+		alone := r.kind == policy.Bcc || r.mode == policy.Escrow
+		if p := shared[r.route()]; p != nil && !alone {
+			p.items = append(p.items, i)
+			continue
+		}
+		p := &parcel{items: []int{i}, route: r.route()}
+		if !alone {
+			shared[p.route] = p
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func (r *planned) route() route {
+	if r.mode == policy.TLS {
+		return route{mode: r.mode, need: r.need, requireTLS: r.offer.RequireTLS}
+	}
+	return route{mode: r.mode, form: r.key.Form, subject: r.subject}
+}
+
+// pack seals and signs all parcels. It returns false if the content is no longer
+// the plan's; other faults stop the recipients they concern.
+func (a *attempt) pack(ctx context.Context, parcels []*parcel) bool {
+	var clear *letter
+	for _, p := range parcels {
+		l := clear
+		var err error
+		switch {
+		case p.route.mode != policy.TLS:
+			l, err = a.seal(ctx, p)
+		case l == nil:
+			l, err = a.finish(ctx, a.plan.content)
+			clear = l
+		}
+		switch {
+		case err == nil:
+			p.letter = l
+			a.note(p)
+		case stale(err):
+			return false
+		default:
+			why, reason := unfinished(ctx, err)
+			a.stop(p.items, why, reason)
+		}
+	}
+	a.checkPartial()
+	return true
+}
+
+// note puts what is known of a packed letter into the receipt.
+func (a *attempt) note(p *parcel) {
+	for _, i := range p.items {
+		e := &a.receipt.Recipients[i].Evidence
+		e.DKIM, e.Digest, e.Size = p.letter.dkim, p.letter.digest, p.letter.size
+		if p.sealed != nil {
+			e.Seal = p.sealed.Evidence
+		}
+	}
+}
+
+// seal makes the sealed letter of p: the outer header and what the sealer makes
+// of the entity.
+func (a *attempt) seal(ctx context.Context, p *parcel) (*letter, error) {
+	content := a.plan.content
+	outer := a.plan.draft.compose.Outer(p.route.subject)
+	job := &crypt.Job{
+		Tenant: a.plan.client.cfg.Tenant, MessageID: a.plan.draft.messageID, Attempt: a.id, From: a.plan.draft.from,
+		Header: fieldsOf(content.header), Outer: fieldsOf(outer), Size: content.size - int64(len(content.header)),
+	}
+	var pass error
+	job.Entity = func() (io.ReadCloser, error) {
+		return &watched{ReadCloser: content.entity(ctx), err: &pass}, nil
+	}
+	for _, i := range p.items {
+		r := &a.plan.recipients[i]
+		job.To = append(job.To, crypt.Target{Address: r.address, Ref: r.ref, Key: r.key})
+	}
+	p.spool = &spool{}
+	_, err := p.spool.Write(outer)
+	if err == nil {
+		p.sealed, err = guardSeal(ctx, a.plan.client.sealers[p.route.mode], p.spool, job)
+	}
+	switch {
+	case pass != nil:
+		return nil, pass
+	case err != nil:
+		return nil, err
+	}
+	return a.finish(ctx, p.spool)
+}
+
+// guardSeal turns a panic of the sealer into an error without its text.
+func guardSeal(ctx context.Context, s crypt.Sealer, w io.Writer, job *crypt.Job) (sealed *crypt.Sealed, err error) {
+	defer func() {
+		if recover() != nil {
+			sealed, err = nil, &crypt.Error{Reason: CodePanic}
+		}
+	}()
+	sealed, err = s.Seal(ctx, w, job)
+	if err == nil && sealed == nil {
+		err = &crypt.Error{Reason: crypt.ErrWrite}
+	}
+	return sealed, err
+}
+
+// checkPartial refuses the rest if a recipient could not be served after all and
+// the configuration does not say to send to the others.
+func (a *attempt) checkPartial() {
+	if a.plan.client.cfg.OnPartial == Deliverable {
+		return
+	}
+	for i := range a.receipt.Recipients {
+		if o := &a.receipt.Recipients[i]; o.Status != Planned {
+			a.stopRest(RecipientError{Class: ErrRefused, Status: Refused, Code: CodePartial, Retryable: o.Retryable}, partialReason)
+			return
+		}
+	}
+}
+
+// publish makes an escrow item readable; there is nothing to do in other modes.
+func (p *parcel) publish(ctx context.Context) (err error) {
+	if p.sealed == nil || p.sealed.Publish == nil {
+		return nil
+	}
+	defer func() {
+		if recover() != nil {
+			err = &crypt.Error{Reason: CodePanic}
+		}
+	}()
+	return p.sealed.Publish(ctx)
+}
+
+// settle takes an escrow item back if nobody can have its link.
+func (a *attempt) settle(ctx context.Context, p *parcel) {
+	if p.sealed == nil || p.sealed.Withdraw == nil {
+		return
+	}
+	for _, i := range p.items {
+		if s := a.receipt.Recipients[i].Status; s == Accepted || s == Unknown {
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
+	defer cancel()
+	defer func() { _ = recover() }() // an item that stays has no reader, and expires
+	_ = p.sealed.Withdraw(ctx)       // likewise
+}
+
+// release ends what the parcels hold.
+func release(parcels []*parcel) {
+	for _, p := range parcels {
+		if p.spool != nil {
+			p.spool.close()
+		}
+	}
+}

@@ -30,7 +30,7 @@ func TestErrorsMatchTheirReasonAndClass(t *testing.T) {
 		if !errors.Is(err, r) || errors.Is(err, crypt.ErrNoKey) != isKey {
 			t.Errorf("%s: matches itself %t, no-key %t", string(r), errors.Is(err, r), errors.Is(err, crypt.ErrNoKey))
 		}
-		if s := err.Error(); strings.HasSuffix(s, string(r)) {
+		if s := err.Error(); strings.HasSuffix(s, ": "+string(r)) {
 			t.Errorf("%s has no words: %s", string(r), s)
 		}
 	}

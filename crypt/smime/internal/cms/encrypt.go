@@ -1,0 +1,220 @@
+package cms
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"io"
+	"math"
+	"math/bits"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/phimail/sdk/crypt"
+)
+
+const (
+	aesKeySize = 32 // AES-256
+	nonceSize  = 12 // RFC 5084 section 3.2 recommends it
+	tagSize    = 16
+	chunkSize  = 32 << 10
+)
+
+// Encrypt writes a DER ContentInfo to w that holds the size bytes of content,
+// encrypted to all recipients. With AES256CBC it streams. With AES256GCM it holds
+// the content once in memory, for FIPS 140-3 allows no GCM in pieces.
+//
+// Its errors are ErrWeak, ErrUnsupported and ErrFIPS for a recipient's key,
+// ErrNotFound without a recipient, ErrEntity if content fails or is not size
+// bytes long, and ErrWrite. After an error what was written is worthless.
+func Encrypt(w io.Writer, content io.Reader, size int64, recipients []Recipient, c Cipher) error {
+	if size < 0 || size > math.MaxInt-chunkSize {
+		return fault(crypt.ErrEntity)
+	}
+	key := make([]byte, aesKeySize)
+	_, _ = rand.Read(key) // never fails
+	defer clear(key)
+	set, version, err := recipientInfos(recipients, key)
+	if err != nil {
+		return err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return fault(crypt.ErrUnsupported)
+	}
+	switch c {
+	case AES256CBC:
+		return encryptCBC(w, content, size, block, envelope{idEnvelopedData, version, set})
+	case AES256GCM:
+		// RFC 5083 section 2.1: the version is always 0.
+		return encryptGCM(w, content, size, block, envelope{idAuthEnvelopedData, 0, set})
+	default:
+		return fault(crypt.ErrUnsupported)
+	}
+}
+
+// encryptCBC pads after RFC 5652 section 6.3: always, with as many bytes as each
+// of them says.
+func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, e envelope) error {
+	iv := make([]byte, aes.BlockSize)
+	_, _ = rand.Read(iv)
+	padding := int(aes.BlockSize - size%aes.BlockSize)
+	opening, err := e.opening(size+int64(padding), 0, func(b *cryptobyte.Builder) {
+		addAlgorithm(b, idAES256CBC, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
+	})
+	if err != nil {
+		return err
+	}
+	if err := write(w, opening); err != nil {
+		return err
+	}
+	mode := cipher.NewCBCEncrypter(block, iv)
+	buf := make([]byte, min(size+int64(padding), chunkSize))
+	for left := size; ; {
+		n := int(min(left, chunkSize))
+		if err := read(content, buf[:n]); err != nil {
+			return err
+		}
+		left -= int64(n)
+		last := left == 0 && n+padding <= len(buf)
+		if last {
+			for i := range padding {
+				buf[n+i] = byte(padding)
+			}
+			n += padding
+			if err := ended(content); err != nil {
+				return err
+			}
+		}
+		mode.CryptBlocks(buf[:n], buf[:n])
+		if err := write(w, buf[:n]); err != nil {
+			return err
+		}
+		if last {
+			return nil
+		}
+	}
+}
+
+// encryptGCM has no attributes to authenticate: RFC 5083 section 2.1 asks for
+// them only with another content type than data.
+func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, e envelope) error {
+	// It makes the nonce itself and puts it before the ciphertext.
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return fault(crypt.ErrUnsupported)
+	}
+	buf := make([]byte, size, int(size)+aead.Overhead())
+	if err := read(content, buf); err != nil {
+		return err
+	}
+	if err := ended(content); err != nil {
+		return err
+	}
+	sealed := aead.Seal(buf[:0], nil, buf, nil)
+	nonce, encrypted, tag := sealed[:nonceSize], sealed[nonceSize:nonceSize+size], sealed[nonceSize+size:]
+
+	var mac cryptobyte.Builder
+	mac.AddASN1OctetString(tag)
+	closing, err := built(&mac)
+	if err != nil {
+		return err
+	}
+	opening, err := e.opening(size, int64(len(closing)), func(b *cryptobyte.Builder) {
+		addAlgorithm(b, idAES256GCM, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1OctetString(nonce)
+				b.AddASN1Int64(tagSize)
+			})
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, part := range [][]byte{opening, encrypted, closing} {
+		if err := write(w, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// envelope is what the two containers have in common.
+type envelope struct {
+	id         oid
+	version    int64
+	recipients []byte
+}
+
+// opening returns all that stands before the encrypted content, whose length is
+// given, as is that of what follows it.
+func (e envelope) opening(length, following int64, algorithm func(*cryptobyte.Builder)) ([]byte, error) {
+	var info, fields, outer cryptobyte.Builder
+	addOID(&info, idData)
+	algorithm(&info)
+	fields.AddASN1Int64(e.version)
+	fields.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(e.recipients) })
+	addOID(&outer, e.id)
+
+	var out []byte
+	for _, level := range []struct {
+		tag    asn1.Tag
+		before *cryptobyte.Builder
+		after  int64
+	}{
+		{tag0, new(cryptobyte.Builder), length},                     // the encrypted content
+		{asn1.SEQUENCE, &info, length},                              // EncryptedContentInfo
+		{asn1.SEQUENCE, &fields, length + following},                // EnvelopedData or AuthEnvelopedData
+		{constructed0, new(cryptobyte.Builder), length + following}, // its explicit tag
+		{asn1.SEQUENCE, &outer, length + following},                 // ContentInfo
+	} {
+		before, err := built(level.before)
+		if err != nil {
+			return nil, err
+		}
+		out = append(before, out...)
+		out = append(head(level.tag, int64(len(out))+level.after), out...)
+	}
+	return out, nil
+}
+
+// head returns the tag and the length of a value, in DER.
+func head(tag asn1.Tag, length int64) []byte {
+	if length < 0x80 {
+		return []byte{byte(tag), byte(length)}
+	}
+	n := (bits.Len64(uint64(length)) + 7) / 8
+	out := []byte{byte(tag), 0x80 | byte(n)}
+	for i := n - 1; i >= 0; i-- {
+		out = append(out, byte(length>>(8*i)))
+	}
+	return out
+}
+
+func read(content io.Reader, buf []byte) error {
+	if _, err := io.ReadFull(content, buf); err != nil {
+		return foreign(crypt.ErrEntity, err)
+	}
+	return nil
+}
+
+// ended makes sure that content has no more bytes than were announced.
+func ended(content io.Reader) error {
+	var one [1]byte
+	switch n, err := io.ReadFull(content, one[:]); {
+	case n > 0:
+		return fault(crypt.ErrEntity)
+	case !errors.Is(err, io.EOF):
+		return foreign(crypt.ErrEntity, err)
+	}
+	return nil
+}
+
+func write(w io.Writer, part []byte) error {
+	if _, err := w.Write(part); err != nil {
+		return foreign(crypt.ErrWrite, err)
+	}
+	return nil
+}

@@ -15,3 +15,6 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
+
+// PKCS#12, the files in which certificate authorities hand out signing keys.
+require software.sslmate.com/src/go-pkcs12 v0.7.4

@@ -114,15 +114,17 @@ type Evidence struct {
 
 // Signer signs what travels in clear inside TLS.
 type Signer interface {
-	// Sign reads the entity of job once and returns the fixed bytes that go
-	// before and after it, so that a later pass repeats them.
+	// Sign reads the entity of job and returns the fixed bytes that go before
+	// and after it, so that a later pass repeats them.
 	Sign(ctx context.Context, job *Job) (*Signature, error)
 }
 
 // Signature wraps a signed entity: the message's entity is Before, then what
-// Job.Entity yields as it was signed, then After.
+// Job.Entity yields from byte Skip on, as it was signed, then After. What is
+// skipped is the entity's own header, which Before has with the protected fields.
 type Signature struct {
 	Before, After []byte
+	Skip          int64
 	// Evidence says how it was signed.
 	Evidence Evidence
 }

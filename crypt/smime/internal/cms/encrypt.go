@@ -3,6 +3,7 @@ package cms
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -24,7 +25,7 @@ const (
 
 // Encrypt writes a DER ContentInfo to w that holds the size bytes of content,
 // encrypted to all recipients. With AES256CBC it streams. With AES256GCM it holds
-// the content once in memory, for FIPS 140-3 allows no GCM in pieces.
+// the content once in memory, for crypto/cipher has no GCM in pieces.
 //
 // Its errors are ErrWeak, ErrUnsupported and ErrFIPS for a recipient's key,
 // ErrNotFound without a recipient, ErrEntity if content fails or is not size
@@ -101,20 +102,18 @@ func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 // encryptGCM has no attributes to authenticate: RFC 5083 section 2.1 asks for
 // them only with another content type than data.
 func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, e envelope) error {
-	// It makes the nonce itself and puts it before the ciphertext.
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return fault(crypt.ErrUnsupported)
-	}
-	buf := make([]byte, size, int(size)+aead.Overhead())
+	buf := make([]byte, size, int(size)+nonceSize+tagSize)
 	if err := read(content, buf); err != nil {
 		return err
 	}
 	if err := ended(content); err != nil {
 		return err
 	}
-	sealed := aead.Seal(buf[:0], nil, buf, nil)
-	nonce, encrypted, tag := sealed[:nonceSize], sealed[nonceSize:nonceSize+size], sealed[nonceSize+size:]
+	nonce, encrypted, err := sealGCM(block, buf)
+	if err != nil {
+		return err
+	}
+	encrypted, tag := encrypted[:size], encrypted[size:]
 
 	var mac cryptobyte.Builder
 	mac.AddASN1OctetString(tag)
@@ -139,6 +138,27 @@ func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 		}
 	}
 	return nil
+}
+
+// sealGCM encrypts buf, which has room for a nonce and a tag, in place.
+func sealGCM(block cipher.Block, buf []byte) (nonce, encrypted []byte, err error) {
+	if fips140.Enabled() {
+		// The module makes the nonce itself (SP 800-38D section 8.2.2) and puts
+		// it first, for which it has to move the content.
+		aead, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, nil, fault(crypt.ErrUnsupported)
+		}
+		sealed := aead.Seal(buf[:0], nil, buf, nil)
+		return sealed[:nonceSize], sealed[nonceSize:], nil
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, nil, fault(crypt.ErrUnsupported)
+	}
+	nonce = make([]byte, nonceSize)
+	_, _ = rand.Read(nonce)
+	return nonce, aead.Seal(buf[:0], nonce, buf, nil), nil
 }
 
 // envelope is what the two containers have in common.

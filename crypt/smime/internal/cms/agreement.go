@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
 // keyAgreement returns a KeyAgreeRecipientInfo with a key of its own (RFC 5753
@@ -38,7 +39,7 @@ func (r Recipient) keyAgreement(public *ecdsa.PublicKey, key []byte) ([]byte, er
 	}
 	defer clear(secret)
 	var wrapping cryptobyte.Builder
-	addAlgorithm(&wrapping, idAES256Wrap, nil)
+	der.AddAlgorithm(&wrapping, idAES256Wrap, nil)
 	algorithm, err := built(&wrapping)
 	if err != nil {
 		return nil, err
@@ -58,11 +59,11 @@ func (r Recipient) keyAgreement(public *ecdsa.PublicKey, key []byte) ([]byte, er
 		b.AddASN1Int64(3)
 		b.AddASN1(constructed0, func(b *cryptobyte.Builder) { // originator
 			b.AddASN1(constructed1, func(b *cryptobyte.Builder) { // originatorKey
-				addAlgorithm(b, idECPublic, nil)
+				der.AddAlgorithm(b, idECPublic, nil)
 				b.AddASN1BitString(ephemeral.PublicKey().Bytes())
 			})
 		})
-		addAlgorithm(b, scheme, func(b *cryptobyte.Builder) { b.AddBytes(algorithm) })
+		der.AddAlgorithm(b, scheme, func(b *cryptobyte.Builder) { b.AddBytes(algorithm) })
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				addIssuerAndSerial(b, r.Certificate)
@@ -102,13 +103,13 @@ type agreement struct {
 
 // parse reads the sender's key and the algorithms. A sender who is known by a
 // certificate (static-static Diffie-Hellman) is not read.
-func (a *agreement) parse(originator cryptobyte.String, scheme oid, parameters cryptobyte.String, material []byte) crypt.Reason {
+func (a *agreement) parse(originator cryptobyte.String, scheme der.ID, parameters cryptobyte.String, material []byte) crypt.Reason {
 	var sender, keyParameters, wrapping, wrapParameters cryptobyte.String
-	var algorithm, wrap oid
+	var algorithm, wrap der.ID
 	if !originator.PeekASN1Tag(constructed1) {
 		return crypt.ErrAlgorithm
 	}
-	if !originator.ReadASN1(&sender, constructed1) || !originator.Empty() || !readAlgorithm(&sender, &algorithm, &keyParameters) ||
+	if !originator.ReadASN1(&sender, constructed1) || !originator.Empty() || !der.ReadAlgorithm(&sender, &algorithm, &keyParameters) ||
 		!sender.ReadASN1BitStringAsBytes(&a.public) || !sender.Empty() || algorithm != idECPublic {
 		return crypt.ErrMalformed
 	}
@@ -121,7 +122,7 @@ func (a *agreement) parse(originator cryptobyte.String, scheme oid, parameters c
 		return crypt.ErrMalformed
 	}
 	raw := []byte(wrapping)
-	if !readAlgorithm(&wrapping, &wrap, &wrapParameters) {
+	if !der.ReadAlgorithm(&wrapping, &wrap, &wrapParameters) {
 		return crypt.ErrMalformed
 	}
 	if a.keySize, ok = wrapKeySize(wrap); !ok {

@@ -6,58 +6,56 @@ import (
 	"crypto/sha512"
 	"hash"
 
-	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
-)
 
-// oid is an object identifier as it stands in DER, without tag and length.
-type oid string
+	"github.com/phimail/sdk/crypt/smime/internal/der"
+)
 
 // Content types: RFC 5652 sections 4 and 6.1, RFC 5083 section 2.1.
 const (
-	idData              oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"         // 1.2.840.113549.1.7.1
-	idEnvelopedData     oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"         // 1.2.840.113549.1.7.3
-	idAuthEnvelopedData oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17" // 1.2.840.113549.1.9.16.1.23
+	idData              der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"         // 1.2.840.113549.1.7.1
+	idEnvelopedData     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"         // 1.2.840.113549.1.7.3
+	idAuthEnvelopedData der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17" // 1.2.840.113549.1.9.16.1.23
 )
 
 // Keys: RFC 8017 appendix C, RFC 5480 section 2.1.1.
 const (
-	idRSA      oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" // 1.2.840.113549.1.1.1
-	idOAEP     oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07" // 1.2.840.113549.1.1.7
-	idMGF1     oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08" // 1.2.840.113549.1.1.8
-	idPSource  oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x09" // 1.2.840.113549.1.1.9
-	idECPublic oid = "\x2a\x86\x48\xce\x3d\x02\x01"         // 1.2.840.10045.2.1
+	idRSA      der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" // 1.2.840.113549.1.1.1
+	idOAEP     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07" // 1.2.840.113549.1.1.7
+	idMGF1     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08" // 1.2.840.113549.1.1.8
+	idPSource  der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x09" // 1.2.840.113549.1.1.9
+	idECPublic der.ID = "\x2a\x86\x48\xce\x3d\x02\x01"         // 1.2.840.10045.2.1
 )
 
 // Hashes: RFC 5754 section 2.
 const (
-	idSHA256 oid = "\x60\x86\x48\x01\x65\x03\x04\x02\x01" // 2.16.840.1.101.3.4.2.1
-	idSHA384 oid = "\x60\x86\x48\x01\x65\x03\x04\x02\x02" // 2.16.840.1.101.3.4.2.2
-	idSHA512 oid = "\x60\x86\x48\x01\x65\x03\x04\x02\x03" // 2.16.840.1.101.3.4.2.3
+	idSHA256 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x01" // 2.16.840.1.101.3.4.2.1
+	idSHA384 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x02" // 2.16.840.1.101.3.4.2.2
+	idSHA512 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x03" // 2.16.840.1.101.3.4.2.3
 )
 
 // AES in all its uses: RFC 3565 section 4.1, RFC 5084 section 3.2.
 const (
-	idAES128CBC  oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x02" // 2.16.840.1.101.3.4.1.2
-	idAES192CBC  oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x16" // 2.16.840.1.101.3.4.1.22
-	idAES256CBC  oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x2a" // 2.16.840.1.101.3.4.1.42
-	idAES128GCM  oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x06" // 2.16.840.1.101.3.4.1.6
-	idAES192GCM  oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x1a" // 2.16.840.1.101.3.4.1.26
-	idAES256GCM  oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x2e" // 2.16.840.1.101.3.4.1.46
-	idAES128Wrap oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x05" // 2.16.840.1.101.3.4.1.5
-	idAES192Wrap oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x19" // 2.16.840.1.101.3.4.1.25
-	idAES256Wrap oid = "\x60\x86\x48\x01\x65\x03\x04\x01\x2d" // 2.16.840.1.101.3.4.1.45
+	idAES128CBC  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x02" // 2.16.840.1.101.3.4.1.2
+	idAES192CBC  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x16" // 2.16.840.1.101.3.4.1.22
+	idAES256CBC  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2a" // 2.16.840.1.101.3.4.1.42
+	idAES128GCM  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x06" // 2.16.840.1.101.3.4.1.6
+	idAES192GCM  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x1a" // 2.16.840.1.101.3.4.1.26
+	idAES256GCM  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2e" // 2.16.840.1.101.3.4.1.46
+	idAES128Wrap der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x05" // 2.16.840.1.101.3.4.1.5
+	idAES192Wrap der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x19" // 2.16.840.1.101.3.4.1.25
+	idAES256Wrap der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2d" // 2.16.840.1.101.3.4.1.45
 )
 
 // Key agreement: RFC 5753 section 7.1.4. On the NIST curves the cofactor is one,
 // so that both kinds of Diffie-Hellman give the same secret.
 const (
-	idStdDHSHA256      oid = "\x2b\x81\x04\x01\x0b\x01" // 1.3.132.1.11.1
-	idStdDHSHA384      oid = "\x2b\x81\x04\x01\x0b\x02" // 1.3.132.1.11.2
-	idStdDHSHA512      oid = "\x2b\x81\x04\x01\x0b\x03" // 1.3.132.1.11.3
-	idCofactorDHSHA256 oid = "\x2b\x81\x04\x01\x0e\x01" // 1.3.132.1.14.1
-	idCofactorDHSHA384 oid = "\x2b\x81\x04\x01\x0e\x02" // 1.3.132.1.14.2
-	idCofactorDHSHA512 oid = "\x2b\x81\x04\x01\x0e\x03" // 1.3.132.1.14.3
+	idStdDHSHA256      der.ID = "\x2b\x81\x04\x01\x0b\x01" // 1.3.132.1.11.1
+	idStdDHSHA384      der.ID = "\x2b\x81\x04\x01\x0b\x02" // 1.3.132.1.11.2
+	idStdDHSHA512      der.ID = "\x2b\x81\x04\x01\x0b\x03" // 1.3.132.1.11.3
+	idCofactorDHSHA256 der.ID = "\x2b\x81\x04\x01\x0e\x01" // 1.3.132.1.14.1
+	idCofactorDHSHA384 der.ID = "\x2b\x81\x04\x01\x0e\x02" // 1.3.132.1.14.2
+	idCofactorDHSHA512 der.ID = "\x2b\x81\x04\x01\x0e\x03" // 1.3.132.1.14.3
 )
 
 // The tags of fields that are told apart by their place.
@@ -76,7 +74,7 @@ type contentCipher struct {
 	gcm     bool
 }
 
-func contentCipherOf(id oid) (contentCipher, bool) {
+func contentCipherOf(id der.ID) (contentCipher, bool) {
 	switch id {
 	case idAES128CBC:
 		return contentCipher{"aes-128-cbc", 16, false}, true
@@ -95,7 +93,7 @@ func contentCipherOf(id oid) (contentCipher, bool) {
 }
 
 // kdfHash returns the hash of a key agreement's KDF, with its name.
-func kdfHash(scheme oid) (newHash func() hash.Hash, name string, ok bool) {
+func kdfHash(scheme der.ID) (newHash func() hash.Hash, name string, ok bool) {
 	switch scheme {
 	case idStdDHSHA256, idCofactorDHSHA256:
 		return sha256.New, "ecdh-sha256kdf", true
@@ -109,7 +107,7 @@ func kdfHash(scheme oid) (newHash func() hash.Hash, name string, ok bool) {
 
 // schemeFor is the key agreement that we write for a curve (RFC 5753 section 7.2
 // pairs them by strength).
-func schemeFor(curve elliptic.Curve) (oid, bool) {
+func schemeFor(curve elliptic.Curve) (der.ID, bool) {
 	switch curve {
 	case elliptic.P256():
 		return idStdDHSHA256, true
@@ -119,7 +117,7 @@ func schemeFor(curve elliptic.Curve) (oid, bool) {
 	return "", false
 }
 
-func wrapKeySize(id oid) (int, bool) {
+func wrapKeySize(id der.ID) (int, bool) {
 	switch id {
 	case idAES128Wrap:
 		return 16, true
@@ -129,36 +127,4 @@ func wrapKeySize(id oid) (int, bool) {
 		return 32, true
 	}
 	return 0, false
-}
-
-func addOID(b *cryptobyte.Builder, id oid) {
-	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte(id)) })
-}
-
-// addAlgorithm adds an AlgorithmIdentifier. Without parameters there is only the
-// identifier.
-func addAlgorithm(b *cryptobyte.Builder, id oid, parameters func(*cryptobyte.Builder)) {
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		addOID(b, id)
-		if parameters != nil {
-			parameters(b)
-		}
-	})
-}
-
-func addNull(b *cryptobyte.Builder) { b.AddASN1(asn1.NULL, func(*cryptobyte.Builder) {}) }
-
-func readOID(s *cryptobyte.String, id *oid) bool {
-	var value cryptobyte.String
-	if !s.ReadASN1(&value, asn1.OBJECT_IDENTIFIER) {
-		return false
-	}
-	*id = oid(value)
-	return true
-}
-
-// readAlgorithm reads an AlgorithmIdentifier and leaves its parameters, if any,
-// in parameters.
-func readAlgorithm(s *cryptobyte.String, id *oid, parameters *cryptobyte.String) bool {
-	return s.ReadASN1(parameters, asn1.SEQUENCE) && readOID(parameters, id)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/smime/internal/ber"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
 // Facts says how a message that was decrypted is protected.
@@ -37,11 +38,11 @@ type Facts struct {
 // whatever went wrong inside, so that it tells an attacker nothing of a padding.
 // Content is nil after an error.
 func Decrypt(message []byte, limit int, identities []Identity) (content []byte, facts *Facts, err error) {
-	der, err := ber.ToDER(message, limit)
+	message, err = ber.ToDER(message, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, reason := parse(der)
+	s, reason := parse(message)
 	if reason != "" {
 		return nil, nil, fault(reason)
 	}
@@ -58,7 +59,7 @@ func Decrypt(message []byte, limit int, identities []Identity) (content []byte, 
 	if s.cipher.gcm {
 		open = s.openGCM
 	}
-	content, ok := open(der, block)
+	content, ok := open(message, block)
 	if !ok {
 		return nil, nil, fault(crypt.ErrIntegrity)
 	}
@@ -80,10 +81,10 @@ type sealed struct {
 // parse takes a message apart (RFC 5652 section 6.1, RFC 5083 section 2.1). It
 // passes over what says nothing here: the version, the originator's
 // certificates, attributes that nothing protects.
-func parse(der cryptobyte.String) (*sealed, crypt.Reason) {
+func parse(message cryptobyte.String) (*sealed, crypt.Reason) {
 	var info, explicit, body cryptobyte.String
-	var id oid
-	if !der.ReadASN1(&info, asn1.SEQUENCE) || !readOID(&info, &id) {
+	var id der.ID
+	if !message.ReadASN1(&info, asn1.SEQUENCE) || !der.ReadID(&info, &id) {
 		return nil, crypt.ErrMalformed
 	}
 	if id != idEnvelopedData && id != idAuthEnvelopedData {
@@ -117,8 +118,8 @@ func parse(der cryptobyte.String) (*sealed, crypt.Reason) {
 // parseContent reads an EncryptedContentInfo.
 func (s *sealed) parseContent(body *cryptobyte.String) crypt.Reason {
 	var info, parameters, content cryptobyte.String
-	var contentType, algorithm oid
-	if !body.ReadASN1(&info, asn1.SEQUENCE) || !readOID(&info, &contentType) || !readAlgorithm(&info, &algorithm, &parameters) {
+	var contentType, algorithm der.ID
+	if !body.ReadASN1(&info, asn1.SEQUENCE) || !der.ReadID(&info, &contentType) || !der.ReadAlgorithm(&info, &algorithm, &parameters) {
 		return crypt.ErrMalformed
 	}
 	var ok bool

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
 const (
@@ -63,7 +64,7 @@ func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 	_, _ = rand.Read(iv)
 	padding := int(aes.BlockSize - size%aes.BlockSize)
 	opening, err := e.opening(size+int64(padding), 0, func(b *cryptobyte.Builder) {
-		addAlgorithm(b, idAES256CBC, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
+		der.AddAlgorithm(b, idAES256CBC, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
 	})
 	if err != nil {
 		return err
@@ -122,7 +123,7 @@ func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 		return err
 	}
 	opening, err := e.opening(size, int64(len(closing)), func(b *cryptobyte.Builder) {
-		addAlgorithm(b, idAES256GCM, func(b *cryptobyte.Builder) {
+		der.AddAlgorithm(b, idAES256GCM, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1OctetString(nonce)
 				b.AddASN1Int64(tagSize)
@@ -163,7 +164,7 @@ func sealGCM(block cipher.Block, buf []byte) (nonce, encrypted []byte, err error
 
 // envelope is what the two containers have in common.
 type envelope struct {
-	id         oid
+	id         der.ID
 	version    int64
 	recipients []byte
 }
@@ -172,11 +173,11 @@ type envelope struct {
 // given, as is that of what follows it.
 func (e envelope) opening(length, following int64, algorithm func(*cryptobyte.Builder)) ([]byte, error) {
 	var info, fields, outer cryptobyte.Builder
-	addOID(&info, idData)
+	der.AddID(&info, idData)
 	algorithm(&info)
 	fields.AddASN1Int64(e.version)
 	fields.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(e.recipients) })
-	addOID(&outer, e.id)
+	der.AddID(&outer, e.id)
 
 	var out []byte
 	for _, level := range []struct {

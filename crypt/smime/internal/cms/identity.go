@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
 // Identity is a certificate and its private key.
@@ -83,12 +84,12 @@ func (s *sealed) recovered(r *recovery, identities []Identity) ([]byte, *Facts, 
 // parseTransport reads a KeyTransRecipientInfo (RFC 5652 section 6.2.1).
 func parseTransport(info cryptobyte.String, identities []Identity) (*recovery, crypt.Reason) {
 	var parameters, encrypted cryptobyte.String
-	var algorithm oid
+	var algorithm der.ID
 	if !info.SkipASN1(asn1.INTEGER) {
 		return nil, crypt.ErrMalformed
 	}
 	i, ok := readIdentifier(&info, identities, tag0)
-	if !ok || !readAlgorithm(&info, &algorithm, &parameters) || !info.ReadASN1(&encrypted, asn1.OCTET_STRING) || !info.Empty() {
+	if !ok || !der.ReadAlgorithm(&info, &algorithm, &parameters) || !info.ReadASN1(&encrypted, asn1.OCTET_STRING) || !info.Empty() {
 		return nil, crypt.ErrMalformed
 	}
 	if i < 0 {
@@ -136,7 +137,7 @@ func decryptKey(key crypto.PrivateKey, encrypted []byte, options crypto.Decrypte
 // defaults are SHA-1, so that both hashes must be there; a label is not read.
 func readOAEPParameters(s cryptobyte.String) (*rsa.OAEPOptions, string, bool) {
 	var fields, field, generator cryptobyte.String
-	var mask oid
+	var mask der.ID
 	if !s.ReadASN1(&fields, asn1.SEQUENCE) || !s.Empty() {
 		return nil, "", false
 	}
@@ -144,7 +145,7 @@ func readOAEPParameters(s cryptobyte.String) (*rsa.OAEPOptions, string, bool) {
 		return nil, "", false
 	}
 	hash, name, ok := readHash(field)
-	if !ok || !fields.ReadASN1(&field, constructed1) || !readAlgorithm(&field, &mask, &generator) || mask != idMGF1 || !field.Empty() {
+	if !ok || !fields.ReadASN1(&field, constructed1) || !der.ReadAlgorithm(&field, &mask, &generator) || mask != idMGF1 || !field.Empty() {
 		return nil, "", false
 	}
 	maskHash, _, ok := readHash(generator)
@@ -155,9 +156,9 @@ func readOAEPParameters(s cryptobyte.String) (*rsa.OAEPOptions, string, bool) {
 }
 
 func readHash(s cryptobyte.String) (crypto.Hash, string, bool) {
-	var id oid
+	var id der.ID
 	var parameters cryptobyte.String
-	if !readAlgorithm(&s, &id, &parameters) || !s.Empty() {
+	if !der.ReadAlgorithm(&s, &id, &parameters) || !s.Empty() {
 		return 0, "", false
 	}
 	switch id {
@@ -174,8 +175,8 @@ func readHash(s cryptobyte.String) (crypto.Hash, string, bool) {
 // readEmptyLabel reads a label that says what its absence would.
 func readEmptyLabel(s *cryptobyte.String) bool {
 	var field, parameters, label cryptobyte.String
-	var id oid
-	return s.ReadASN1(&field, constructed2) && readAlgorithm(&field, &id, &parameters) && id == idPSource &&
+	var id der.ID
+	return s.ReadASN1(&field, constructed2) && der.ReadAlgorithm(&field, &id, &parameters) && id == idPSource &&
 		parameters.ReadASN1(&label, asn1.OCTET_STRING) && label.Empty() && parameters.Empty() && field.Empty()
 }
 
@@ -183,11 +184,11 @@ func readEmptyLabel(s *cryptobyte.String) bool {
 // kind of RFC 5753 section 3.1.1, which may hold keys for several recipients.
 func parseAgreement(info cryptobyte.String, identities []Identity) (*recovery, crypt.Reason) {
 	var originator, parameters, keys, encrypted cryptobyte.String
-	var scheme oid
+	var scheme der.ID
 	var material []byte
 	if !info.SkipASN1(asn1.INTEGER) || !info.ReadASN1(&originator, constructed0) ||
 		!info.ReadOptionalASN1OctetString(&material, nil, constructed1) ||
-		!readAlgorithm(&info, &scheme, &parameters) || !info.ReadASN1(&keys, asn1.SEQUENCE) || !info.Empty() {
+		!der.ReadAlgorithm(&info, &scheme, &parameters) || !info.ReadASN1(&keys, asn1.SEQUENCE) || !info.Empty() {
 		return nil, crypt.ErrMalformed
 	}
 	identity := -1

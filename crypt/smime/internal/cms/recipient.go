@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
 const minRSABits = 2048
@@ -86,9 +87,9 @@ func (r Recipient) keyTransport(public *rsa.PublicKey, key []byte) ([]byte, erro
 		b.AddASN1Int64(0)
 		addIssuerAndSerial(b, r.Certificate)
 		if r.Transport == PKCS1v15 {
-			addAlgorithm(b, idRSA, addNull)
+			der.AddAlgorithm(b, idRSA, der.AddNull)
 		} else {
-			addAlgorithm(b, idOAEP, addOAEPParameters)
+			der.AddAlgorithm(b, idOAEP, addOAEPParameters)
 		}
 		b.AddASN1OctetString(encrypted)
 	})
@@ -121,10 +122,10 @@ func (r Recipient) encryptKey(public *rsa.PublicKey, key []byte) ([]byte, error)
 // addOAEPParameters adds RSAES-OAEP-params with SHA-256 for both hashes and an
 // empty label, which is the default (RFC 4055 section 4.1).
 func addOAEPParameters(b *cryptobyte.Builder) {
-	sha256 := func(b *cryptobyte.Builder) { addAlgorithm(b, idSHA256, addNull) }
+	sha256 := func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idSHA256, der.AddNull) }
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(constructed0, sha256)
-		b.AddASN1(constructed1, func(b *cryptobyte.Builder) { addAlgorithm(b, idMGF1, sha256) })
+		b.AddASN1(constructed1, func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idMGF1, sha256) })
 	})
 }
 

@@ -30,6 +30,14 @@ type KeySource interface {
 	Certificates(ctx context.Context, address mail.Address) ([]Candidate, error)
 }
 
+// KeySourceFunc is a function as a [KeySource].
+type KeySourceFunc func(ctx context.Context, address mail.Address) ([]Candidate, error)
+
+// Certificates calls f.
+func (f KeySourceFunc) Certificates(ctx context.Context, address mail.Address) ([]Candidate, error) {
+	return f(ctx, address)
+}
+
 // Limits of what a source may return.
 const (
 	maxCandidates    = 64

@@ -1,0 +1,80 @@
+package smime
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+
+	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/cms"
+)
+
+// fingerprint is the SHA-256 of a certificate in lower-case hex.
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// How Key.Data begins: the way of the content key to an RSA key. The
+// certificates follow in DER, the recipient's first, without the anchor.
+const (
+	dataOAEP     = 'o'
+	dataPKCS1v15 = 'p'
+)
+
+// newKey describes a certificate that was chosen.
+func newKey(c *chosen, cipher cms.Cipher, transport cms.Transport) crypt.Key {
+	leaf := c.certificate()
+	k := crypt.Key{
+		Fingerprint: fingerprint(leaf), Form: formName(cipher),
+		Source: c.source, NotAfter: leaf.NotAfter, Data: []byte{dataOAEP},
+	}
+	if transport == cms.PKCS1v15 {
+		k.Data[0] = dataPKCS1v15
+	}
+	switch public := leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		k.Algorithm, k.Bits = "RSA", public.N.BitLen()
+	case *ecdsa.PublicKey:
+		k.Algorithm, k.Bits = "EC", public.Curve.Params().BitSize
+	}
+	for i, above := range c.chain {
+		if above.NotAfter.Before(k.NotAfter) {
+			k.NotAfter = above.NotAfter
+		}
+		if i == 0 || i < len(c.chain)-1 {
+			k.Data = append(k.Data, above.Raw...)
+		}
+	}
+	return k
+}
+
+// parseKey takes a key apart again.
+func parseKey(k *crypt.Key) (certificates []*x509.Certificate, cipher cms.Cipher, transport cms.Transport, err error) {
+	cipher, ok := cipherOf(k.Form)
+	if !ok || len(k.Data) == 0 || k.Data[0] != dataOAEP && k.Data[0] != dataPKCS1v15 {
+		return nil, 0, 0, fail(crypt.ErrUnsupported)
+	}
+	if k.Data[0] == dataPKCS1v15 {
+		transport = cms.PKCS1v15
+	}
+	certificates, err = x509.ParseCertificates(k.Data[1:])
+	if err != nil || len(certificates) == 0 || fingerprint(certificates[0]) != k.Fingerprint {
+		return nil, 0, 0, fail(crypt.ErrUnsupported)
+	}
+	return certificates, cipher, transport, nil
+}
+
+// formName is what keys have in common whose owners can read the same message.
+func formName(c cms.Cipher) string { return c.Container() + "/" + c.String() }
+
+func cipherOf(form string) (cms.Cipher, bool) {
+	for _, c := range []cms.Cipher{cms.AES256GCM, cms.AES256CBC} {
+		if form == formName(c) {
+			return c, true
+		}
+	}
+	return 0, false
+}

@@ -7,6 +7,7 @@
 package ber
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/phimail/sdk/crypt"
@@ -99,7 +100,7 @@ func header(in []byte) (h head, ok bool) {
 		if length > uint64(len(in)) {
 			return h, false
 		}
-		h.size, h.length = 2+n, int(length)
+		h.size, h.length = 2+n, int(length) //nolint:gosec // not longer than in
 		h.minimal = length >= indefinite && in[2] != 0
 	}
 	return h, h.length <= len(in)-h.size
@@ -187,20 +188,22 @@ func member(out, in []byte, parent byte) (to, rest []byte) {
 // one byte that is kept free for it.
 func setLength(out []byte, start int) []byte {
 	length := len(out) - start
+	var room [1 + maxLengthBytes]byte
+	before := AppendLength(room[:0], int64(length))
+	more := len(before) - 1
+	out = append(out, before[:more]...) // only to grow it
+	copy(out[start+more:], out[start:start+length])
+	copy(out[start-1:], before)
+	return out
+}
+
+// AppendLength appends a length, which is not negative, as DER writes it.
+func AppendLength(out []byte, length int64) []byte {
 	if length < indefinite {
-		out[start-1] = byte(length)
-		return out
+		return append(out, byte(length)) //nolint:gosec // it fits
 	}
 	var long [maxLengthBytes]byte
-	binary.BigEndian.PutUint64(long[:], uint64(length))
-	skip := 0
-	for long[skip] == 0 {
-		skip++
-	}
-	n := maxLengthBytes - skip
-	out = append(out, long[skip:]...)
-	copy(out[start+n:], out[start:start+length])
-	copy(out[start:], long[skip:])
-	out[start-1] = indefinite | byte(n)
-	return out
+	binary.BigEndian.PutUint64(long[:], uint64(length)) //nolint:gosec // not negative
+	digits := bytes.TrimLeft(long[:], "\x00")
+	return append(append(out, indefinite|byte(len(digits))), digits...) //nolint:gosec // eight at most
 }

@@ -98,6 +98,17 @@ func TestImplicitSegmentsAreJoinedInPlace(t *testing.T) {
 	}
 }
 
+func TestLengthsAreMinimal(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[int64]string{
+		0: "00", 127: "7f", 128: "8180", 255: "81ff", 256: "820100", 65535: "82ffff", 65536: "83010000", 10 << 20: "83a00000", 1 << 40: "86010000000000",
+	} {
+		if got := hex.EncodeToString(ber.AppendLength([]byte{0x30}, length)); got != "30"+want {
+			t.Errorf("%d: %s", length, got)
+		}
+	}
+}
+
 func FuzzToDER(f *testing.F) {
 	for _, seed := range []string{"3080 0201 05 0000", "2409 0402 6162 2403 0401 63", "a080 0401 61 0000", "04820001 61", "3009 a003 020105 0402 6162"} {
 		f.Add(unhex(f, seed))

@@ -85,7 +85,7 @@ func sharedInfo(algorithm, material []byte, keySize int) ([]byte, error) {
 			b.AddASN1(constructed0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(material) })
 		}
 		b.AddASN1(constructed2, func(b *cryptobyte.Builder) {
-			b.AddASN1OctetString(binary.BigEndian.AppendUint32(nil, uint32(keySize)*8))
+			b.AddASN1OctetString(binary.BigEndian.AppendUint32(nil, uint32(keySize)*8)) //nolint:gosec // 256 at most
 		})
 	})
 	return built(&b)

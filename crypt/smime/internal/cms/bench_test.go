@@ -88,7 +88,9 @@ func BenchmarkLargeDecrypt(b *testing.B) {
 }
 
 // TestMemoryStaysBelowTheMessage counts what is allocated while a message passes
-// through. It is not parallel: others would be counted.
+// through.
+//
+//nolint:paralleltest // others would be counted
 func TestMemoryStaysBelowTheMessage(t *testing.T) {
 	whom := everybody().rsa
 	recipients := to(cms.OAEP, whom)

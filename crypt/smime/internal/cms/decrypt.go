@@ -186,8 +186,9 @@ func (s *sealed) parseTag(body *cryptobyte.String) bool {
 // there, recipients too, is overwritten. It fits, for the algorithm identifiers
 // and the heads alone are longer than a nonce and a tag.
 func (s *sealed) gather(message []byte, before, after []byte) ([]byte, bool) {
-	content, ok := s.content, true
+	content := s.content
 	if s.segments {
+		var ok bool
 		if content, ok = ber.Octets(content); !ok {
 			return nil, false
 		}

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"io"
 	"math"
-	"math/bits"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/ber"
 	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
@@ -150,7 +150,7 @@ func sealGCM(block cipher.Block, buf []byte) (nonce, encrypted []byte, err error
 		if err != nil {
 			return nil, nil, fault(crypt.ErrUnsupported)
 		}
-		sealed := aead.Seal(buf[:0], nil, buf, nil)
+		sealed := aead.Seal(buf[:0], nil, buf, nil) //nolint:gosec // the nonce is not ours to give
 		return sealed[:nonceSize], sealed[nonceSize:], nil
 	}
 	aead, err := cipher.NewGCM(block)
@@ -196,22 +196,9 @@ func (e envelope) opening(length, following int64, algorithm func(*cryptobyte.Bu
 			return nil, err
 		}
 		out = append(before, out...)
-		out = append(head(level.tag, int64(len(out))+level.after), out...)
+		out = append(ber.AppendLength([]byte{byte(level.tag)}, int64(len(out))+level.after), out...)
 	}
 	return out, nil
-}
-
-// head returns the tag and the length of a value, in DER.
-func head(tag asn1.Tag, length int64) []byte {
-	if length < 0x80 {
-		return []byte{byte(tag), byte(length)}
-	}
-	n := (bits.Len64(uint64(length)) + 7) / 8
-	out := []byte{byte(tag), 0x80 | byte(n)}
-	for i := n - 1; i >= 0; i-- {
-		out = append(out, byte(length>>(8*i)))
-	}
-	return out
 }
 
 func read(content io.Reader, buf []byte) error {

@@ -23,7 +23,7 @@ func newGnuPG(t *testing.T, known ...cms.Identity) gnuPG {
 	g := gnuPG{path: program(t, "gpgsm")}
 	gpgconf, openssl := program(t, "gpgconf"), program(t, "openssl")
 	var err error
-	if g.home, err = os.MkdirTemp("", "gnupg"); err != nil { // short, for the agent's socket
+	if g.home, err = os.MkdirTemp("", "gnupg"); err != nil { //nolint:usetesting // short, for the agent's socket
 		t.Fatal(err)
 	}
 	g.env = []string{"GNUPGHOME=" + g.home, "LC_ALL=C"}

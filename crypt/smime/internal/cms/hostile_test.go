@@ -10,6 +10,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"io"
 	"math/big"
 	"strings"
@@ -301,7 +302,7 @@ func FuzzDecrypt(f *testing.F) {
 		content, facts, err := cms.Decrypt(message, 1<<16, whom)
 		switch {
 		case err != nil:
-			if _, ok := err.(*crypt.Error); !ok || content != nil || facts != nil {
+			if _, ok := errors.AsType[*crypt.Error](err); !ok || content != nil || facts != nil {
 				t.Errorf("%T, %d bytes, %v", err, len(content), facts)
 			}
 		case len(content) > size:

@@ -228,6 +228,18 @@ func TestNoAlteredByteIsTakenForSigned(t *testing.T) {
 			t.Fatalf("byte %d: another signer", i)
 		}
 	}
+	f := good()
+	f.opaque = true
+	der = f.bytes(t)
+	for i := range der {
+		altered := bytes.Clone(der)
+		altered[i] ^= 0x01
+		v, err := sign.Verify(altered, nil, options())
+		if err == nil && string(v.Content) != entity {
+			t.Fatalf("byte %d: other content", i)
+		}
+	}
+	der = detached(t, signed(t, id, entity, time.Now()))
 	for i := range entity {
 		altered := []byte(entity)
 		altered[i] ^= 0x01

@@ -55,13 +55,12 @@ func (o *Options) trust(s *Signer, sent []*x509.Certificate) ([]*x509.Certificat
 }
 
 func reasonOf(err error) crypt.Reason {
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		switch invalid.Reason {
-		case x509.Expired:
-			return crypt.ErrExpired
-		case x509.IncompatibleUsage:
-			return crypt.ErrPurpose
-		}
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case ok && invalid.Reason == x509.Expired:
+		return crypt.ErrExpired
+	case ok && invalid.Reason == x509.IncompatibleUsage:
+		return crypt.ErrPurpose
 	}
 	return crypt.ErrUntrusted
 }

@@ -161,11 +161,11 @@ func (f *forged) add(b *cryptobyte.Builder, scheme der.ID, attributes, value []b
 		for _, c := range set {
 			b.AddBytes(c.Raw)
 		}
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) {}) // an obsolete kind of certificate
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {})
+		b.AddASN1(tag0, func(*cryptobyte.Builder) {}) // an obsolete kind of certificate
+		b.AddASN1(asn1.SEQUENCE, func(*cryptobyte.Builder) {})
 	})
 	if f.crls {
-		b.AddASN1(tag1, func(b *cryptobyte.Builder) {})
+		b.AddASN1(tag1, func(*cryptobyte.Builder) {})
 	}
 	b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
 		for range or(f.signers, 1) {

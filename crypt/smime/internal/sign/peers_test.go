@@ -179,7 +179,7 @@ func newGnuPG(t *testing.T) desk {
 	t.Helper()
 	program(t, "gpgsm")
 	d := newDesk(t)
-	home, err := os.MkdirTemp("", "gnupg") // short, for the agent's socket
+	home, err := os.MkdirTemp("", "gnupg") //nolint:usetesting // short, for the agent's socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package sign_test
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -213,45 +211,4 @@ func TestPayloadThatFailsIsNotSigned(t *testing.T) {
 	wantReason(t, err, crypt.ErrSigner)
 	_, err = sign.Wrap(payload, signer(smimetest.P256, smimetest.Expired), time.Now())
 	wantReason(t, err, crypt.ErrSigner)
-}
-
-func BenchmarkSign(b *testing.B) {
-	line := make([]byte, 57)
-	_, _ = rand.Read(line)
-	text := strings.Repeat(fmt.Sprintf("%x", line)[:76]+"\r\n", 10<<20/78)
-	for name, id := range map[string]*sign.Identity{"rsa-2048": signer(smimetest.RSA2048), "p-256": signer(smimetest.P256)} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			at := time.Now()
-			r := strings.NewReader(text)
-			buf := make([]byte, 64<<10)
-			for b.Loop() {
-				w, err := sign.NewWriter(io.Discard, id, at)
-				if err != nil {
-					b.Fatal(err)
-				}
-				r.Reset(text)
-				if _, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buf); err != nil {
-					b.Fatal(err)
-				}
-				if err := w.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-	b.Run("sha-256 alone", func(b *testing.B) {
-		b.SetBytes(int64(len(text)))
-		r := strings.NewReader(text)
-		buf := make([]byte, 64<<10)
-		for b.Loop() {
-			r.Reset(text)
-			h := sha256.New()
-			if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{r}, buf); err != nil {
-				b.Fatal(err)
-			}
-			h.Sum(nil)
-		}
-	})
 }

@@ -3,9 +3,11 @@ package crypt_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/mail"
 	"slices"
 	"strings"
@@ -299,4 +301,28 @@ func ExampleNewPayload() {
 	// HP-Outer: Subject: Secure message
 	//
 	// Your results.
+}
+
+func TestPayloadsPrintNothing(t *testing.T) {
+	t.Parallel()
+	payload, err := crypt.NewPayload(jobOf(entity), crypt.Encrypted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	protected, ok := crypt.ReadProtected([]byte(payloadOf(t, jobOf(entity), crypt.Encrypted)))
+	if !ok {
+		t.Fatal("not read back")
+	}
+	head, _, _ := payload.Parts()
+	var none *crypt.Payload
+	for _, v := range []any{payload, none, protected, *protected, crypt.Signature{Before: head, After: head}} {
+		out, err := json.Marshal(v)
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		for _, s := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", v, v, v, v, v, v), string(out), log.String()} {
+			if err != nil || strings.Contains(s, "Blood") || strings.Contains(s, "no-reply") || strings.Contains(s, "426c6f6f64") {
+				t.Errorf("%T prints %s, %v", v, s, err)
+			}
+		}
+	}
 }

@@ -41,3 +41,45 @@ func (Field) LogValue() slog.Value { return slog.StringValue("crypt.Field{}") }
 
 // MarshalJSON encodes nothing of the field.
 func (Field) MarshalJSON() ([]byte, error) { return json.Marshal("crypt.Field{}") }
+
+func (p *Payload) summary() string {
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("crypt.Payload{bytes:%d}", p.Size())
+}
+
+// Format prints the size, whatever the verb.
+func (p *Payload) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.summary()) }
+
+// LogValue logs the size.
+func (p *Payload) LogValue() slog.Value { return slog.StringValue(p.summary()) }
+
+// MarshalJSON encodes the size.
+func (p *Payload) MarshalJSON() ([]byte, error) { return json.Marshal(p.summary()) }
+
+func (s Signature) summary() string {
+	return fmt.Sprintf("crypt.Signature{%s, before:%d, after:%d}", s.Evidence.Signed, len(s.Before), len(s.After))
+}
+
+// Format prints who signed, and sizes, whatever the verb.
+func (s Signature) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.summary()) }
+
+// LogValue logs who signed, and sizes.
+func (s Signature) LogValue() slog.Value { return slog.StringValue(s.summary()) }
+
+// MarshalJSON encodes who signed, and sizes.
+func (s Signature) MarshalJSON() ([]byte, error) { return json.Marshal(s.summary()) }
+
+func (p Protected) summary() string {
+	return fmt.Sprintf("crypt.Protected{%q, fields:%d, outer:%d}", string(p.Protection), len(p.Fields), len(p.Outer))
+}
+
+// Format prints the protection and counts, whatever the verb.
+func (p Protected) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.summary()) }
+
+// LogValue logs the protection and counts.
+func (p Protected) LogValue() slog.Value { return slog.StringValue(p.summary()) }
+
+// MarshalJSON encodes the protection and counts.
+func (p Protected) MarshalJSON() ([]byte, error) { return json.Marshal(p.summary()) }

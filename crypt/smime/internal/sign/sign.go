@@ -15,7 +15,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -41,9 +40,6 @@ type Identity struct {
 	// the hash (RFC 4056). Not every client reads it.
 	PSS bool
 }
-
-// Format prints nothing of the identity, whatever the verb.
-func (Identity) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "sign.Identity{}") }
 
 // Describe names how the identity signs, in codes: the scheme, the hash, and the
 // key, such as "rsa-pkcs1-v1.5", "sha-256", "rsa-2048".

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"fmt"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -51,16 +50,6 @@ type Signer struct {
 	// ErrNotYetValid, ErrPurpose, ErrUsage or ErrWeak.
 	Fault crypt.Reason
 	Chain []*x509.Certificate
-}
-
-// Format prints nothing of the signer but the fault, whatever the verb.
-func (s Signer) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "sign.Signer{%s}", string(s.Fault))
-}
-
-// Format prints counts, whatever the verb.
-func (v Verified) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "sign.Verified{bytes:%d, signers:%d}", len(v.Content), len(v.Signers))
 }
 
 // Verify checks a CMS SignedData, BER or DER. For a detached signature, content

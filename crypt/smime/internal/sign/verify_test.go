@@ -5,6 +5,9 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -326,4 +329,30 @@ func FuzzVerify(f *testing.F) {
 			t.Fatal("other content is taken for signed")
 		}
 	})
+}
+
+func TestWhatIsVerifiedPrintsNothing(t *testing.T) {
+	t.Parallel()
+	v, err := sign.Open(signed(t, signer(smimetest.P256), entity, time.Now()), options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := crypt.NewPayload(jobOf(entity), crypt.SignedOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := sign.Wrap(payload, signer(smimetest.P256), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{v, *v, v.Signers[0], signer(smimetest.P256), w} {
+		out, err := json.Marshal(v)
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		for _, s := range []string{fmt.Sprintf("%v %+v %#v %s", v, v, v, v), string(out), log.String()} {
+			if err != nil || strings.Contains(s, "esults") || strings.Contains(s, address) || len(s) > 600 {
+				t.Errorf("%T prints %s, %v", v, s, err)
+			}
+		}
+	}
 }

@@ -5,7 +5,8 @@
 // A content key reaches an RSA key by PKCS #1 v1.5 (RFC 3370) or OAEP (RFC 4055),
 // and an EC key by ephemeral-static Diffie-Hellman (RFC 5753) with the KDF of
 // ANSI X9.63 and AES key wrap (RFC 3394). Recipients are named by issuer and
-// serial number. One message may have recipients of all kinds.
+// serial number. One message may have recipients of all kinds, but NSS up to 3.87
+// can't parse one that has an EC key among them, even for an RSA key.
 //
 // [Encrypt] writes DER with lengths computed in advance, which every client
 // reads. [Decrypt] reads BER as well, within bounds, and also AES-128 and

@@ -279,6 +279,46 @@ func TestWhatOthersMayWriteIsRead(t *testing.T) {
 	}
 }
 
+func TestCBCThatIsNotWholeBlocksIsRefused(t *testing.T) {
+	t.Parallel()
+	block := must(aes.NewCipher(make([]byte, 32)))
+	padded := bytes.Repeat([]byte{16}, 16)
+	cipher.NewCBCEncrypter(block, make([]byte, 16)).CryptBlocks(padded, padded)
+	for name, tt := range map[string]struct {
+		iv      int
+		content []byte
+		want    crypt.Reason
+	}{
+		"nothing but padding":   {16, part(0x80, padded), ""},
+		"in segments":           {16, part(0xa0, part(asn1.OCTET_STRING, padded)), ""},
+		"not even padding":      {16, part(0x80), crypt.ErrIntegrity},
+		"half a block":          {16, part(0x80, padded[:8]), crypt.ErrIntegrity},
+		"not segments":          {16, part(0xa0, part(asn1.INTEGER, padded)), crypt.ErrIntegrity},
+		"no content":            {16, nil, crypt.ErrMalformed},
+		"content of no kind":    {16, part(0x81, padded), crypt.ErrMalformed},
+		"a short vector":        {8, part(0x80, padded), crypt.ErrMalformed},
+		"more than the content": {16, append(part(0x80, padded), 5, 0), crypt.ErrMalformed},
+	} {
+		message := part(asn1.SEQUENCE, object("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"), part(0xa0, part(asn1.SEQUENCE,
+			part(asn1.INTEGER, []byte{2}),
+			part(asn1.SET, part(asn1.SEQUENCE,
+				part(asn1.INTEGER, []byte{2}), part(0x80, []byte("rsa")),
+				part(asn1.SEQUENCE, object("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), part(asn1.NULL)),
+				part(asn1.OCTET_STRING, []byte("key")))),
+			part(asn1.SEQUENCE,
+				object("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"),
+				part(asn1.SEQUENCE, object("\x60\x86\x48\x01\x65\x03\x04\x01\x2a"), part(asn1.OCTET_STRING, make([]byte, tt.iv))),
+				tt.content),
+		)))
+		got, _, err := open(message, fixedRSA())
+		if tt.want != "" {
+			wantReason(t, err, tt.want)
+		} else if err != nil || len(got) > 0 {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 // fixedEC has a key that all processes of a fuzzer know.
 func fixedEC() cms.Identity {
 	private := must(ecdh.P256().NewPrivateKey(bytes.Repeat([]byte{7}, 32)))

@@ -3,9 +3,11 @@ package cms_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -181,6 +183,11 @@ func TestNothingOfAKeyIsPrinted(t *testing.T) {
 			if got := fmt.Sprintf(verb, v); len(got) > 40 {
 				t.Errorf("%s of %T: %s", verb, v, got)
 			}
+		}
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("", "value", v)
+		if got := append(must(json.Marshal(v)), logged.Bytes()...); bytes.Contains(got, []byte("Raw")) || len(got) > 200 {
+			t.Errorf("%T: %s", v, got)
 		}
 	}
 }

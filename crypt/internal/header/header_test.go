@@ -55,6 +55,18 @@ func TestWhatIsNoHeaderIsRefused(t *testing.T) {
 	}
 }
 
+func TestFieldsOfThePartAreToldFromTheMessages(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"MIME-Version": true, "content-type": true, "Content-": true, "Content-X": true,
+		"Subject": false, "Content": false, "Contents-Type": false, "X-Content-Type": false,
+	} {
+		if header.IsStructural(name) != want {
+			t.Errorf("%s: %t", name, !want)
+		}
+	}
+}
+
 func TestOneContentTypeCounts(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -85,6 +85,17 @@ func TestIntermediatesAreSentAndTheRootIsNot(t *testing.T) {
 	}
 }
 
+// RFC 5652 section 11.3: a UTCTime ends with 2049.
+func TestSigningTimeOutlivesUTCTime(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2050, 1, 2, 3, 4, 5, 0, time.UTC)
+	id := signer(smimetest.P256, smimetest.Between(at.AddDate(-1, 0, 0), at.AddDate(1, 0, 0)))
+	v, err := sign.Open(signed(t, id, entity, at), options())
+	if err != nil || !v.Signers[0].Time.Equal(at) {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
 func TestUnfitSignersAreRefused(t *testing.T) {
 	t.Parallel()
 	other := signer(smimetest.P256)
@@ -205,6 +216,26 @@ func TestPayloadThatFailsIsNotSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = sign.Wrap(payload, signer(smimetest.P256), time.Now())
+	wantReason(t, err, crypt.ErrEntity)
+	opens := 0
+	job = jobOf(entity)
+	open := job.Entity
+	job.Entity = func() (io.ReadCloser, error) {
+		if opens++; opens > 2 {
+			return nil, errors.New("foreign")
+		}
+		return open()
+	}
+	if payload, err = crypt.NewPayload(job, crypt.SignedOnly); err != nil {
+		t.Fatal(err)
+	}
+	w, err := sign.Wrap(payload, signer(smimetest.P256), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Open()
+	wantReason(t, err, crypt.ErrEntity)
 	_, err = sign.Wrap(payload, signer(smimetest.P256), time.Now())
 	wantReason(t, err, crypt.ErrEntity)
 	_, err = sign.Wrap(payload, &sign.Identity{}, time.Now())

@@ -177,25 +177,29 @@ func TestChainThatDoesNotHoldIsSaid(t *testing.T) {
 	signedAt := func(at time.Time) func(*forged) {
 		return func(f *forged) { f.edit = adding(attribute(idSigningTime, utcTime(at))) }
 	}
-	weak := smimetest.NewAuthorityOf(smimetest.RSA1024)
+	weak, edwards := smimetest.NewAuthorityOf(smimetest.RSA1024), smimetest.NewAuthorityOf(smimetest.Ed25519)
 	for name, tt := range map[string]struct {
 		f    *forged
 		o    sign.Options
 		want crypt.Reason
 	}{
-		"expired":               {good(smimetest.Expired), options(), crypt.ErrExpired},
-		"expired since":         {good(), later, crypt.ErrExpired},
-		"not yet valid":         {good(smimetest.NotYetValid), options(), crypt.ErrNotYetValid},
-		"signed before":         {with(good(), signedAt(now.AddDate(0, 0, -2))), options(), crypt.ErrNotYetValid},
-		"signed after":          {with(good(), signedAt(now.AddDate(3, 0, 0))), sign.Options{Trust: options().Trust, Now: now, Limit: 1 << 20}, crypt.ErrNotYetValid},
-		"not for e-mail":        {good(smimetest.NotForEmail), options(), crypt.ErrPurpose},
-		"for anything unsaid":   {good(smimetest.AnyPurpose), options(), crypt.ErrPurpose},
-		"SHA-1 in the chain":    {good(smimetest.SHA1), options(), crypt.ErrUntrusted},
-		"not for signing":       {good(smimetest.EncryptOnly), options(), crypt.ErrUsage},
-		"RSA-1024":              {ofRSA(smimetest.RSA1024), options(), crypt.ErrWeak},
-		"unknown root":          {&forged{id: stranger.Issue(smimetest.P256, address), content: entity}, options(), crypt.ErrUntrusted},
-		"nobody is trusted":     {good(), none, crypt.ErrUntrusted},
-		"intermediate not sent": {with(good(), func(f *forged) { f.set = []*x509.Certificate{f.id.Certificate} }), options(), crypt.ErrUntrusted},
+		"expired":                  {good(smimetest.Expired), options(), crypt.ErrExpired},
+		"expired since":            {good(), later, crypt.ErrExpired},
+		"not yet valid":            {good(smimetest.NotYetValid), options(), crypt.ErrNotYetValid},
+		"signed before":            {with(good(), signedAt(now.AddDate(0, 0, -2))), options(), crypt.ErrNotYetValid},
+		"signed after":             {with(good(), signedAt(now.AddDate(3, 0, 0))), sign.Options{Trust: options().Trust, Now: now, Limit: 1 << 20}, crypt.ErrNotYetValid},
+		"not for e-mail":           {good(smimetest.NotForEmail), options(), crypt.ErrPurpose},
+		"for anything unsaid":      {good(smimetest.AnyPurpose), options(), crypt.ErrPurpose},
+		"SHA-1 in the chain":       {good(smimetest.SHA1), options(), crypt.ErrUntrusted},
+		"not for signing":          {good(smimetest.EncryptOnly), options(), crypt.ErrUsage},
+		"RSA-1024":                 {ofRSA(smimetest.RSA1024), options(), crypt.ErrWeak},
+		"unknown root":             {&forged{id: stranger.Issue(smimetest.P256, address), content: entity}, options(), crypt.ErrUntrusted},
+		"nobody is trusted":        {good(), none, crypt.ErrUntrusted},
+		"intermediate not sent":    {with(good(), func(f *forged) { f.set = []*x509.Certificate{f.id.Certificate} }), options(), crypt.ErrUntrusted},
+		"expired intermediate":     {&forged{id: authority().root.Intermediate(smimetest.Expired).Issue(smimetest.P256, address), content: entity}, options(), crypt.ErrExpired},
+		"intermediate for servers": {&forged{id: authority().root.Intermediate(smimetest.NotForEmail).Issue(smimetest.P256, address), content: entity}, options(), crypt.ErrPurpose},
+		"Ed25519 root": {&forged{id: edwards.Issue(smimetest.P256, address), content: entity},
+			sign.Options{Trust: smimetest.Pool(edwards), Now: now, Limit: 1 << 20}, crypt.ErrWeak},
 		"weak root": {&forged{id: weak.Issue(smimetest.P256, address), content: entity},
 			sign.Options{Trust: smimetest.Pool(weak), Now: now, Limit: 1 << 20}, crypt.ErrWeak},
 	} {

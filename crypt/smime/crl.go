@@ -43,7 +43,10 @@ var (
 func parseRevocationList(der []byte) (*revocationList, bool) {
 	list, err := x509.ParseRevocationList(der)
 	if err != nil {
-		return nil, false
+		var ok bool
+		if list, ok = parseListV1(der); !ok {
+			return nil, false
+		}
 	}
 	l := &revocationList{
 		list: list, usable: !list.NextUpdate.IsZero() && strongSignature(list.SignatureAlgorithm),

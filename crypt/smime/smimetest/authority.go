@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -86,6 +87,7 @@ func (a *Authority) IssueTo(key crypto.Signer, address string, edits ...Edit) *I
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
 		BasicConstraintsValid: true,
 		EmailAddresses:        []string{address},
+		SubjectKeyId:          keyID(key.Public()),
 	}
 	apply(template, edits)
 	return &Identity{Certificate: issue(template, a.Certificate, key.Public(), a.Key), Key: key, Chain: a.below()}
@@ -123,6 +125,14 @@ func Pool(authorities ...*Authority) *x509.CertPool {
 // All returns the certificate and its chain, as it is sent.
 func (i *Identity) All() []*x509.Certificate {
 	return append([]*x509.Certificate{i.Certificate}, i.Chain...)
+}
+
+// keyID is that of RFC 7093 section 2, method 1.
+func keyID(public crypto.PublicKey) []byte {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	must(err)
+	sum := sha256.Sum256(der)
+	return sum[:20]
 }
 
 func authorityTemplate(name string) *x509.Certificate {

@@ -99,6 +99,7 @@ func TestReadyMessageIsTakenApart(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
+	six := "Content-Type: multipart/mixed; boundary=c\n\n" + strings.Repeat("--c\n\nx\n", 600) + "--c--\n"
 	tests := map[string]struct {
 		raw  string
 		want []string
@@ -146,6 +147,9 @@ func TestParseRefuses(t *testing.T) {
 		"cut off":             {"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n", []string{"entity"}},
 		"no parts":            {"Content-Type: multipart/mixed; boundary=b\n\n--b--\n", []string{"entity"}},
 		"many parts":          {"Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 1001) + "--b--\n", []string{"entity"}},
+		"many parts in two":   {"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + six + "\n--b\n" + six + "\n--b--\n", []string{"entity"}},
+		"latin1 parameter":    {"Content-Type: text/plain; name=\"" + canary + "\xe9\"\n\nx\n", []string{"entity"}},
+		"latin1 file name":    {"Content-Disposition: attachment; filename=\"" + canary + "\xe9\"\n\nx\n", []string{"entity"}},
 		"many part fields":    {"Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n"+strings.Repeat("X-A: 1\n", 20)+"\nx\n", 60) + "--b--\n", []string{"entity"}},
 		"encoded multipart":   {"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\nx\n--b--\n", []string{"entity"}},
 		"part without header": {"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + canary + "\n\nx\n--b--\n", []string{"entity"}},

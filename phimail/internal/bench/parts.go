@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func bareDKIM(key *rsa.PrivateKey, message []byte) error {
 func rawSignature(key *rsa.PrivateKey, message []byte) error {
 	head, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
 	bh := sha256.Sum256(body)
-	hh := sha256.Sum256(append(head[:len(head):len(head)], bh[:]...))
+	hh := sha256.Sum256(append(slices.Clip(head), bh[:]...))
 	_, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, hh[:])
 	return err
 }

@@ -86,7 +86,7 @@ func benchSend(w io.Writer, pki *pki, addr string, n int) error {
 	parts := []contender{
 		{"MIME (compose)", atOnce(func() error { _, err := composeReminder(); return err })},
 		{"DKIM (bare go-msgauth)", atOnce(func() error { return bareDKIM(key, message) })},
-		{"SMTP (bare client, TLS)", withClients(callers, func() (*bare, error) { return dialBare(pki, addr) }, func(c *bare) error { return c.send(message) }, (*bare).close)},
+		{"SMTP (bare client, TLS)", bareClients(pki, addr, callers, message)},
 		{"audit (raw write+fsync, batches of 8)", raw},
 	}
 	whole := contender{"Send", atOnce(func() error { _, err := client.Send(context.Background(), reminder()); return err })}
@@ -150,7 +150,7 @@ func rawAppend(path string) (func(int) error, error) {
 // ownCode measures Send without a network, a disk and DKIM, less the building of
 // the message and the hashing: what is left is ours.
 func ownCode(w io.Writer, n int) error {
-	log, err := audit.New(context.Background(), audit.Config{Sink: &nowhere{}, PseudonymKey: bytes.Repeat([]byte{1}, 32)})
+	log, err := nowhereLog()
 	if err != nil {
 		return err
 	}

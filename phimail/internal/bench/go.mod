@@ -5,7 +5,6 @@ go 1.26.0
 require github.com/phimail/sdk v0.0.0
 
 require (
-	github.com/emersion/go-message v0.18.2 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
@@ -15,6 +14,7 @@ require (
 
 // The peers: what a user would pick instead, and what ours stands on (MIT).
 require (
+	github.com/emersion/go-message v0.18.2
 	github.com/emersion/go-msgauth v0.7.0
 	github.com/wneessen/go-mail v0.8.1
 )

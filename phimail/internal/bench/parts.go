@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emersion/go-message/textproto"
 	msgauth "github.com/emersion/go-msgauth/dkim"
 	"github.com/wneessen/go-mail"
 
@@ -36,6 +37,39 @@ func composeReminder() ([]byte, error) {
 	var b bytes.Buffer
 	_, err = r.WriteTo(&b)
 	return b.Bytes(), err
+}
+
+// goMessageShare is what go-message does for the message of composeReminder:
+// the header, the parts' headers and the boundaries.
+func goMessageShare() error {
+	var h textproto.Header
+	for _, field := range []string{
+		"MIME-Version: 1.0\r\n", "Date: Mon, 02 Nov 2026 09:30:00 +0000\r\n", "Message-ID: <1@clinic.example>\r\n",
+		"Subject: Your visit\r\n", "To: <" + recipient + ">\r\n", "From: Riverside Clinic <" + sender + ">\r\n",
+		"Content-Type: multipart/alternative; boundary=b\r\n",
+	} {
+		h.AddRaw([]byte(field))
+	}
+	if err := textproto.WriteHeader(io.Discard, h); err != nil {
+		return err
+	}
+	w := textproto.NewMultipartWriter(io.Discard)
+	if err := w.SetBoundary("=_QZ5OPKUYJTRVUMZ3VVDWRT2QSD"); err != nil {
+		return err
+	}
+	for _, body := range []string{textBody, htmlBody} {
+		var part textproto.Header
+		part.AddRaw([]byte("Content-Transfer-Encoding: 7bit\r\n"))
+		part.AddRaw([]byte("Content-Type: text/plain; charset=utf-8\r\n"))
+		pw, err := w.CreatePart(part)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(pw, body); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 func goMailReminder() error {

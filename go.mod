@@ -2,19 +2,33 @@ module github.com/phimail/sdk
 
 go 1.26.0
 
-require (
-	github.com/emersion/go-message v0.18.2 // indirect
-	github.com/emersion/go-msgauth v0.7.0 // indirect
-	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect
-	github.com/emersion/go-smtp v0.25.1 // indirect
-	go.uber.org/goleak v1.3.0 // indirect
-	golang.org/x/crypto v0.58.0 // indirect
-	golang.org/x/mod v0.42.0 // indirect
-	golang.org/x/net v0.62.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
-)
+// Each dependency with its reason. Licences: MIT or BSD.
 
-// PKCS#12, the files in which certificate authorities hand out signing keys.
+// MIME headers and bodies, and their parsing (MIT).
+require github.com/emersion/go-message v0.18.2
+
+// DKIM canonicalization, format and verification (MIT).
+require github.com/emersion/go-msgauth v0.7.0
+
+// The reading and writing of ASN.1 for CMS, and OCSP answers that a relay
+// staples to its handshake (BSD).
+require golang.org/x/crypto v0.58.0
+
+// Signed notes, the format of checkpoints (BSD).
+require golang.org/x/mod v0.42.0
+
+// Internationalized domain names (BSD).
+require golang.org/x/net v0.62.0
+
+// File locks between processes (BSD).
+require golang.org/x/sys v0.49.0
+
+// Character sets and normal forms of foreign text (BSD).
+require golang.org/x/text v0.43.0
+
+// PKCS#12, the files in which certificate authorities hand out signing keys
+// (BSD).
 require software.sslmate.com/src/go-pkcs12 v0.7.4
+
+// Tests only: no goroutine is left behind (MIT).
+require go.uber.org/goleak v1.3.0

@@ -49,7 +49,7 @@ func (c *Client) build(ctx context.Context, d *draft) (*content, error) {
 	if err := b.render(meter); err != nil {
 		switch {
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return nil, &callError{class: ErrCanceled, cause: ctx.Err()}
 		case errors.Is(err, errTooLarge):
 			return nil, &MessageError{Field: "message", Reason: "larger than Config.MaxSize; send less, or a link"}
 		case errors.Is(err, errPanicked):

@@ -64,8 +64,12 @@ func (c *Client) draft(msg *Message, now time.Time) (*draft, error) {
 	d.msg.Date = d.msg.Date.Truncate(time.Second)
 	d.messageID = c.messageID(d)
 	d.copyIn()
-	if err := d.compose.Check(compose.Rules{AllowHeaders: c.cfg.AllowHeaders}); err != nil {
-		errs = append(errs, messageErrors(err)...)
+	// Building finds the same faults but for names of further fields: here they
+	// are looked for only where there is one to report them with.
+	if len(errs) > 0 || len(d.msg.Header) > 0 {
+		if err := d.compose.Check(compose.Rules{AllowHeaders: c.cfg.AllowHeaders}); err != nil {
+			errs = append(errs, messageErrors(err)...)
+		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

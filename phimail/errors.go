@@ -43,6 +43,8 @@ const (
 	// ErrPlanStale: the plan expired, is another Client's, or its policy or
 	// content changed. Nothing was sent; plan anew.
 	ErrPlanStale Class = "the plan no longer holds; plan again"
+	// ErrCanceled: the caller's context ended while planning. Nothing was sent.
+	ErrCanceled Class = "the context ended before anything was sent"
 	// ErrStopped: an earlier outcome could not be recorded.
 	ErrStopped Class = "the client has stopped, since an outcome could not be recorded"
 	// ErrClosed: Close was called.
@@ -52,8 +54,9 @@ const (
 // MessageError says which part of a message is wrong. It matches
 // ErrInvalidMessage. Nothing was sent, and nothing recorded.
 type MessageError struct {
-	// Field is "To[0]", "Subject", "Header[2]", …; in a ready message the name
-	// of a header field or "entity".
+	// Field is "To[0]", "Subject", "Header[2]", …; of a ready message the name
+	// of a header field, "header[2]" for an unknown one, "header", "entity" or
+	// "message".
 	Field string
 	// Reason is what is wrong and what to do. It repeats nothing of the field.
 	Reason string
@@ -161,7 +164,7 @@ func SafeToRetry(err error) bool {
 		}
 		return true
 	}
-	for _, c := range []Class{ErrInvalidMessage, ErrAudit, ErrPlanStale, ErrStopped, ErrClosed} {
+	for _, c := range []Class{ErrInvalidMessage, ErrAudit, ErrPlanStale, ErrCanceled, ErrStopped, ErrClosed} {
 		if errors.Is(err, c) {
 			return true
 		}

@@ -47,8 +47,8 @@ type planned struct {
 // or recorded. It may open attachments and ask the transport's peer.
 //
 // A recipient who would be refused is no error here: see [Plan.Err] and
-// [Plan.Receipt]. The error is a *MessageError (several are joined), ErrClosed,
-// ErrStopped or the context's.
+// [Plan.Receipt]. The error is a *MessageError (several are joined), or
+// ErrCanceled, ErrClosed or ErrStopped.
 func (c *Client) Plan(ctx context.Context, msg *Message) (*Plan, error) {
 	if err := c.enter(); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (c *Client) Plan(ctx context.Context, msg *Message) (*Plan, error) {
 	p.checkSigning(ctx)
 	p.checkPartial()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, &callError{class: ErrCanceled, cause: err}
 	}
 	return p, nil
 }

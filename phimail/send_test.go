@@ -194,6 +194,17 @@ func TestCanceledContextSendsNothingAndIsRecorded(t *testing.T) {
 	}
 }
 
+func TestCanceledPlanIsSafeToRetry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.client.Send(ctx, reminder("a@patient.example")); !errors.Is(err, phimail.ErrCanceled) ||
+		!errors.Is(err, context.Canceled) || !phimail.SafeToRetry(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTwoHundredGoroutinesThroughOneClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -54,6 +54,7 @@ func Crash(sink audit.Sink) {
 	_ = s.file.Close()
 	_ = s.lock.close()
 	for _, f := range s.runs {
+		_ = unlockFile(f) // As in Close.
 		_ = f.Close()
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestAConflictKeepsTheTurnForTheNextTry(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	a, b := open(t, Config{Path: path}), open(t, Config{Path: path})
+	a, b := open(t, Config{Path: path, lease: time.Hour}), open(t, Config{Path: path})
 	appendN(t, b, 1, "b")
 	if err := a.Append(t.Context(), records(t, audit.Head{}, 1, "a")); !errors.Is(err, audit.ErrConflict) {
 		t.Fatal(err)
@@ -45,7 +45,8 @@ func TestAConflictKeepsTheTurnForTheNextTry(t *testing.T) {
 	}
 
 	// Nor does one who does not try again.
-	if err := a.Append(t.Context(), records(t, audit.Head{}, 1, "a")); !errors.Is(err, audit.ErrConflict) {
+	idle := open(t, Config{Path: path, lease: time.Millisecond})
+	if err := idle.Append(t.Context(), records(t, audit.Head{}, 1, "a")); !errors.Is(err, audit.ErrConflict) {
 		t.Fatal(err)
 	}
 	appendN(t, b, 1, "b")

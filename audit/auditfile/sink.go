@@ -35,6 +35,8 @@ type Config struct {
 	// as long as their context. Defaults to 10 s.
 	LockTimeout time.Duration
 
+	// lease is leaseTime, and longer in tests.
+	lease time.Duration
 	// wrap puts faults between the Sink and the live file, in tests.
 	wrap func(logFile) logFile
 }
@@ -101,6 +103,9 @@ func Open(cfg Config) (*Sink, error) {
 	}
 	if cfg.LockTimeout == 0 {
 		cfg.LockTimeout = defaultLockTimeout
+	}
+	if cfg.lease == 0 {
+		cfg.lease = leaseTime
 	}
 	s := &Sink{
 		cfg: cfg, dir: filepath.Dir(path), lock: newLock(path),
@@ -170,7 +175,7 @@ func (s *Sink) unlock() error {
 func (s *Sink) beginLease() {
 	var timer *time.Timer
 	ready := make(chan struct{})
-	timer = time.AfterFunc(leaseTime, func() {
+	timer = time.AfterFunc(s.cfg.lease, func() {
 		<-ready
 		<-s.sem
 		defer func() { s.sem <- struct{}{} }()
@@ -239,7 +244,9 @@ func (s *Sink) Close() error {
 	s.closed = true
 	err := s.unlock()
 	for _, f := range s.runs {
-		err = errors.Join(err, f.Close())
+		// Unlocked too, since a child that was forked and has not yet started its
+		// program shares the open file.
+		err = errors.Join(err, unlockFile(f), f.Close())
 	}
 	s.runs = nil
 	if s.file != nil {

@@ -3,6 +3,7 @@ package smime
 import (
 	"crypto/x509"
 	"encoding/asn1"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -140,16 +141,8 @@ func appendUTF8Mailbox(list []string, name cryptobyte.String) []string {
 // that m stands in.
 func (m mailbox) excluded(chain []*x509.Certificate) bool {
 	for _, authority := range chain[1:] {
-		for _, c := range authority.ExcludedEmailAddresses {
-			if m.within(c) {
-				return true
-			}
-		}
-		permitted := len(authority.PermittedEmailAddresses) == 0
-		for _, c := range authority.PermittedEmailAddresses {
-			permitted = permitted || m.within(c)
-		}
-		if !permitted {
+		if slices.ContainsFunc(authority.ExcludedEmailAddresses, m.within) ||
+			len(authority.PermittedEmailAddresses) > 0 && !slices.ContainsFunc(authority.PermittedEmailAddresses, m.within) {
 			return true
 		}
 	}

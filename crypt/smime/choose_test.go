@@ -29,7 +29,6 @@ func TestEachUnfitCertificateIsRefusedForItsOwnReason(t *testing.T) {
 	weak := root.Intermediate(smimetest.SHA1)
 	small := smimetest.NewAuthorityOf(smimetest.RSA1024)
 	strangers := smimetest.NewAuthority()
-	type edits = []smimetest.Edit
 	usage := func(u x509.KeyUsage) smimetest.Edit { return func(c *x509.Certificate) { c.KeyUsage = u } }
 	critical := func(c *x509.Certificate) { c.ExtraExtensions[0].Critical = true }
 	for name, c := range map[string]struct {

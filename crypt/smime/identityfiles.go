@@ -109,7 +109,7 @@ func (f *identityFile) identity(ctx context.Context) (Identity, error) {
 	}
 	for _, key := range parts.keys {
 		for i, c := range parts.certificates {
-			if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(c.PublicKey) {
+			if public, ok := key.Public().(interface{ Equal(x crypto.PublicKey) bool }); !ok || !public.Equal(c.PublicKey) {
 				continue
 			}
 			return Identity{Certificate: c, Chain: chainOf(c, slices.Delete(slices.Clone(parts.certificates), i, i+1)), Key: key, PSS: f.pss}, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -192,7 +193,7 @@ func TestAnIdentityPrintsNoKey(t *testing.T) {
 	}
 	text, err := json.Marshal(id)
 	out := fmt.Sprintf("%v %+v %#v %s %v %s", id, id, id, text, id.LogValue(), smime.Identity{})
-	for _, secret := range []string{clinic, fmt.Sprintf("%x", scalar), fmt.Sprint(scalar), "Test Person"} {
+	for _, secret := range []string{clinic, hex.EncodeToString(scalar), fmt.Sprint(scalar), "Test Person"} {
 		if err != nil || strings.Contains(out, secret) {
 			t.Errorf("prints %s", secret)
 		}

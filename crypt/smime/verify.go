@@ -176,7 +176,7 @@ func checkPurpose(c *x509.Certificate) crypt.Reason {
 
 func checkUsage(c *x509.Certificate, u use) crypt.Reason {
 	has := func(k x509.KeyUsage) bool { return c.KeyUsage&k != 0 }
-	ok := false
+	var ok bool
 	switch _, isRSA := c.PublicKey.(*rsa.PublicKey); {
 	case u == toSign: // contentCommitment signs too: RFC 8550 section 4.4.2
 		ok = has(x509.KeyUsageDigitalSignature) || has(x509.KeyUsageContentCommitment)

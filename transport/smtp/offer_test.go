@@ -135,6 +135,9 @@ func TestOnlyAllowedProvidersCarryIt(t *testing.T) {
 	if n := len(srv.Sessions()); n != 1 {
 		t.Errorf("%d sessions", n)
 	}
+	own, _ := relay(t, nil) // of no named provider, so on nobody's list
+	env.Providers = []string{"Other Inc", ""}
+	want(t, send(t, own, env)[0], transport.Refused, transport.ErrProvider)
 }
 
 func TestCheckReportsWhatWasProven(t *testing.T) {

@@ -216,12 +216,12 @@ func crowded(err *transport.Error) bool {
 	return err.Stage == transport.StageGreeting && err.Code/100 == 4
 }
 
-// park withholds the caller's slot for a while, if another session is at work
-// that the caller can wait for.
+// park withholds the caller's slot for a while, if there is another session that
+// the caller can use in its turn.
 func (p *pool) park() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.busy) == 0 || p.parked >= cap(p.slots)-1 {
+	if p.closed || len(p.busy)+len(p.idle) == 0 || p.parked >= cap(p.slots)-1 {
 		return false
 	}
 	p.parked++

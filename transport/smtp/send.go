@@ -92,7 +92,7 @@ func checkEnvelope(env *transport.Envelope) *transport.Error {
 
 // admit holds env against the configuration, before any connection.
 func (t *Transport) admit(env *transport.Envelope, have transport.Assurance) *transport.Error {
-	if len(env.Providers) > 0 && !slices.Contains(env.Providers, t.cfg.Provider) {
+	if len(env.Providers) > 0 && (t.cfg.Provider == "" || !slices.Contains(env.Providers, t.cfg.Provider)) {
 		return &transport.Error{Status: transport.Refused, Reason: transport.ErrProvider, Stage: transport.StagePlan}
 	}
 	// With RequireTLS the message reaches Recipient or stops before MAIL.

@@ -141,6 +141,7 @@ func TestContentStaysWhenNobodyMayHaveIt(t *testing.T) {
 		for _, data := range []string{"354 go on anyway\r\n", "554 5.5.1 no valid recipients\r\n"} {
 			t.Run(way+" "+data[:3], func(t *testing.T) {
 				t.Parallel()
+				script := script // two tests change it
 				script.At = map[transporttest.Point][]transporttest.Step{
 					transporttest.AtRcpt: {{Nth: 1, Say: "550 5.1.1 no\r\n"}, {Nth: 2, Say: "450 4.2.1 later\r\n"}},
 					transporttest.AtData: {say(data)},

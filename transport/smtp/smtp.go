@@ -131,8 +131,17 @@ func (t *Transport) dial(ctx context.Context) (net.Conn, *transport.Error) {
 		e.Cause = limited.Err()
 	case errors.As(err, &errno):
 		e.Cause = errno // the system's own words, such as "connection refused"
+	case notFound(err):
+		e.Cause = errNoSuchHost
 	}
 	return nil, e
+}
+
+var errNoSuchHost = errors.New("no such host")
+
+func notFound(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
 }
 
 // login asks for the credentials of a new connection, and refuses those that

@@ -251,6 +251,23 @@ func TestClearCapabilitiesAreForgotten(t *testing.T) {
 	want(t, send(t, tr, letter("p@patient.example"))[0], transport.Accepted)
 }
 
+// notThere is a dialer of a host that is not in the DNS.
+type notThere struct{}
+
+func (notThere) DialContext(context.Context, string, string) (net.Conn, error) {
+	return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "secret.internal", IsNotFound: true}}
+}
+
+func TestUnknownHostIsDeferred(t *testing.T) {
+	t.Parallel()
+	tr, _ := relay(t, func(c *smtp.Config) { c.Dialer = notThere{} })
+	r := send(t, tr, letter("p@patient.example"))[0]
+	want(t, r, transport.Deferred, transport.ErrConnect)
+	if !strings.Contains(r.Err.Error(), "no such host") || strings.Contains(r.Err.Error(), "secret") {
+		t.Errorf("error %v", r.Err)
+	}
+}
+
 func TestConnectionThatIsNotOneIsDeferred(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -64,10 +64,22 @@ const crowd = 100
 
 func caseConcurrency(t tb, k *kit) {
 	r := newRig(t, k, nil)
+	for _, out := range r.crowd(3) {
+		r.want(out, accepted())
+	}
+	if n := len(r.delivered()); n != crowd {
+		t.Errorf("%d messages were delivered, want %d", n, crowd)
+	}
+}
+
+// crowd sends many messages at once, for up to so many recipients each, and
+// holds the outcomes against what arrived.
+func (r *rig) crowd(recipients int) []outcome {
+	r.t.Helper()
 	outs := make([]outcome, crowd)
 	parcels := make([]*parcel, crowd)
 	for i := range parcels {
-		parcels[i] = r.parcel(1 + i%3)
+		parcels[i] = r.parcel(1 + i%recipients)
 	}
 	r.within("the crowd", func() {
 		var wg sync.WaitGroup
@@ -76,14 +88,13 @@ func caseConcurrency(t tb, k *kit) {
 		}
 		wg.Wait()
 	})
+	arrivals := r.arrivals()
 	for i, p := range parcels {
-		r.checkSend(p, outs[i])
-		r.truthful(p, outs[i])
-		r.want(outs[i], accepted())
+		r.checkResult(p, outs[i])
+		r.truthfulIn(arrivals, p, outs[i])
 	}
-	if n := len(r.delivered()); n != crowd {
-		t.Errorf("%d messages were delivered, want %d", n, crowd)
-	}
+	r.checkWire()
+	return outs
 }
 
 // caseClosed: Close may be called again, and what is sent after it is refused.

@@ -6,8 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/phimail/sdk/transport"
@@ -155,24 +153,7 @@ func caseFlaky(t tb, k *kit) {
 		scripts = append(scripts, faults[i%len(faults)], Script{})
 	}
 	r := newRig(t, k, nil, scripts...)
-	outs := make([]outcome, crowd)
-	parcels := make([]*parcel, crowd)
-	for i := range parcels {
-		parcels[i] = r.parcel(2)
-		text := string(parcels[i].content) + strconv.Itoa(i) + "\r\n"
-		parcels[i].fill([]byte(text))
-	}
-	r.within("the crowd", func() {
-		var wg sync.WaitGroup
-		for i, p := range parcels {
-			wg.Go(func() { outs[i].Result, outs[i].err = r.tr.Send(p.ctx, p.Envelope) })
-		}
-		wg.Wait()
-	})
-	for i, p := range parcels {
-		r.checkSend(p, outs[i])
-		r.truthful(p, outs[i])
-	}
+	r.crowd(2)
 }
 
 // caseCloseHanging: Close waits for what is in flight as long as its context

@@ -1,7 +1,7 @@
 package transporttest
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"errors"
 	"slices"
 
@@ -10,6 +10,12 @@ import (
 
 // checkSend checks what holds for every Send, whatever the peer did.
 func (r *rig) checkSend(p *parcel, out outcome) {
+	r.t.Helper()
+	r.checkResult(p, out)
+	r.checkWire()
+}
+
+func (r *rig) checkResult(p *parcel, out outcome) {
 	t := r.t
 	t.Helper()
 	if out.Result == nil {
@@ -32,7 +38,6 @@ func (r *rig) checkSend(p *parcel, out outcome) {
 		r.checkRecipient(p, i, rr)
 	}
 	r.checkLeaks("the result", out.Result)
-	r.checkWire()
 }
 
 func (r *rig) checkRecipient(p *parcel, i int, rr transport.RecipientResult) {
@@ -125,49 +130,64 @@ func (r *rig) checkWire() {
 	}
 }
 
+// arrival is what arrived of one content.
+type arrival struct {
+	times int
+	took  map[string]int // by recipient, empty without an envelope
+}
+
+type digest [sha256.Size]byte
+
+// arrivals sorts what was delivered by content, and fails the test if there is
+// any that no envelope had.
+func (r *rig) arrivals() map[digest]*arrival {
+	r.t.Helper()
+	sent := make(map[digest]*arrival)
+	r.mu.Lock()
+	for _, p := range r.parcels {
+		sent[sha256.Sum256(p.content)] = &arrival{took: make(map[string]int)}
+	}
+	r.mu.Unlock()
+	for _, m := range r.delivered() {
+		a := sent[sha256.Sum256(m.Data)]
+		if a == nil {
+			r.t.Errorf("%d bytes were delivered that are not those of any envelope", len(m.Data))
+			continue
+		}
+		a.times++
+		for _, to := range m.To {
+			a.took[to]++
+		}
+	}
+	return sent
+}
+
 // truthful checks the outcome against what arrived: accepted recipients once,
 // unknown ones at most once, all others not at all, and each with the bytes
 // that were opened.
 func (r *rig) truthful(p *parcel, out outcome) {
-	t := r.t
-	t.Helper()
-	mine := 0
-	took := make(map[string]int)
-	envelope := false
-	for _, m := range r.delivered() {
-		if !bytes.Equal(m.Data, p.content) {
-			if !r.known(m.Data) {
-				t.Errorf("%d bytes were delivered that are not those of any envelope", len(m.Data))
-			}
-			continue
-		}
-		mine++
-		for _, to := range m.To {
-			envelope = true
-			took[to]++
-		}
-	}
-	if !envelope {
-		r.truthfulCount(mine, out)
+	r.t.Helper()
+	r.truthfulIn(r.arrivals(), p, out)
+}
+
+func (r *rig) truthfulIn(arrivals map[digest]*arrival, p *parcel, out outcome) {
+	r.t.Helper()
+	a := arrivals[sha256.Sum256(p.content)]
+	if len(a.took) == 0 {
+		r.truthfulCount(a.times, out)
 		return
 	}
 	for i, rr := range out.Recipients {
-		n := took[p.To[i].Address]
+		n := a.took[p.To[i].Address]
 		switch {
 		case rr.Status == transport.Accepted && n != 1:
-			t.Errorf("recipient %d is accepted, and the bytes opened were delivered %d times", i, n)
+			r.t.Errorf("recipient %d is accepted, and the bytes opened were delivered %d times", i, n)
 		case rr.Status == transport.Unknown && n > 1:
-			t.Errorf("recipient %d is unknown, and was delivered %d times", i, n)
+			r.t.Errorf("recipient %d is unknown, and was delivered %d times", i, n)
 		case rr.Status != transport.Accepted && rr.Status != transport.Unknown && n != 0:
-			t.Errorf("recipient %d is %v, and was delivered %d times", i, rr.Status, n)
+			r.t.Errorf("recipient %d is %v, and was delivered %d times", i, rr.Status, n)
 		}
 	}
-}
-
-func (r *rig) known(data []byte) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.parcels, func(p *parcel) bool { return bytes.Equal(p.content, data) })
 }
 
 // truthfulCount is for deliveries without an envelope: one for all.

@@ -154,7 +154,7 @@ func (w row) checkTLS(t tb, i int, rr transport.RecipientResult) {
 	if errors.Is(e, transport.ErrTLSNotVerified) && (e.Status != transport.Refused || !e.Retry) {
 		t.Errorf("recipient %d: a fault of TLS is %v, retry %t; want refused, to be retried", i, e.Status, e.Retry)
 	}
-	if w.cert == "" || rr.Status == transport.Accepted {
+	if !slices.Contains(w.reasons, transport.ErrCertificate) {
 		return
 	}
 	var ce *transport.CertificateError

@@ -23,6 +23,7 @@ func recipientRows() []row {
 	}}
 	mixed := Script{At: map[Point][]Step{AtRcpt: {no(1, "450 4.2.1"), no(2, "550 5.1.1")}, AtData: {{Say: "354 go ahead\r\n"}}}}
 	tooMany := Script{At: map[Point][]Step{AtRcpt: {no(3, "452 4.5.3"), no(4, "452 4.5.3"), no(5, "452 4.5.3")}}}
+	later := either(deferred(), accepted()) // what was not tried may be tried again, also at once
 	return []row{
 		{name: "recipients/all accepted", to: 5, want: accepted()},
 		{name: "recipients/a hundred", to: 100, want: accepted()},
@@ -45,9 +46,13 @@ func recipientRows() []row {
 			each: [][]transport.Status{deferred(), rejected()}, noContent: true,
 		},
 		{
-			// What was not tried may be tried again, also at once.
 			name: "recipients/too many", to: 5, script: tooMany,
-			each: [][]transport.Status{accepted(), accepted(), either(deferred(), accepted()), either(deferred(), accepted()), either(deferred(), accepted())},
+			each: [][]transport.Status{accepted(), accepted(), later, later, later},
+		},
+		{
+			name: "recipients/more than the peer's limit", to: 5, // RFC 9422
+			script: Script{Inside: inside("LIMITS RCPTMAX=2", "PIPELINING"), At: tooMany.At},
+			each:   [][]transport.Status{accepted(), accepted(), later, later, later},
 		},
 		{
 			name: "recipients/251 will forward", script: at(AtRcpt, Step{Say: hostile("251 2.1.5")}), want: accepted(),

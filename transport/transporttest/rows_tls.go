@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 
 	"github.com/phimail/sdk/transport"
 )
@@ -115,6 +116,8 @@ func handshakeRows() []row {
 		{name: "tls/version 1.1", script: Script{TLS: oldTLS(tls.VersionTLS11)}},
 		{name: "tls/CBC suite", script: Script{TLS: TLS{MaxVersion: tls.VersionTLS12, Suites: []uint16{
 			tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA}}}},
+		{name: "tls/RSA key exchange", cert: ValidRSA, script: Script{TLS: TLS{MaxVersion: tls.VersionTLS12, Suites: []uint16{
+			tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384}}}},
 		{name: "tls/ChaCha20", script: Script{TLS: TLS{MaxVersion: tls.VersionTLS12, Suites: []uint16{
 			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}}},
 	}
@@ -132,6 +135,11 @@ func handshakeRows() []row {
 					t.Errorf("an extension was used that was offered only before TLS (RFC 3207 section 4.2)")
 				}
 			},
+		},
+		row{
+			// Inside TLS 1.3 the client learns of it after its own handshake.
+			name: "tls/client certificate is asked for", script: Script{TLS: TLS{ClientCAs: x509.NewCertPool()}},
+			want: either(refused(), deferred()), noMail: true,
 		},
 		row{
 			name: "tls/plaintext inside the stream", script: at(AtMail, Step{Raw: "250 2.1.0 ok\r\n250 2.1.5 ok\r\n"}),

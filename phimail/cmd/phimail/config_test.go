@@ -126,6 +126,7 @@ func TestConfigFaultsNameLineKeyAndRemedy(t *testing.T) {
 		"alias":                    {"from: &a x@y.example\ntenant: *a\n", "anchors, aliases and merge keys are not used here"},
 		"merge":                    {"transport:\n  <<: {smtp: {addr: 'r:25'}}\n", "anchors, aliases and merge keys are not used here"},
 		"syntax":                   {"from: 'a\n", "this is not YAML"},
+		"syntax near a secret":     {"transport:\n  smtp: {password: 'hunter2}\n", "this is not YAML"},
 		"two documents":            {minimal + "---\n" + minimal, "one YAML document only"},
 		"empty":                    {"", "the file is empty"},
 		"only a comment":           {"# later\n", "the file is empty"},

@@ -153,6 +153,9 @@ func (e *examination) keyFile(c *config, v value[string], made bool) {
 	name, path := "key file "+v.key, c.path(v)
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && v.key == c.pseudonymKey().key && exists(c.path(c.audit.file)):
+		e.note(name, checkFail, path+" is gone, and the log has records that were made with it",
+			"bring it back before anything is sent; with a new one the old records can't be found by address any more")
 	case errors.Is(err, fs.ErrNotExist) && made:
 		e.note(name, checkOK, path+" does not exist yet; it is made when it is first needed", "")
 	case err != nil:
@@ -164,6 +167,11 @@ func (e *examination) keyFile(c *config, v value[string], made bool) {
 	default:
 		e.note(name, checkOK, path+" is its owner's alone", "")
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // agreements looks at the dates of the papers (45 CFR 164.504(e)).
@@ -204,7 +212,7 @@ func (e *examination) agreement(name string, a *transport.Agreement) {
 func (e *examination) auditLog(ctx context.Context, c *config) {
 	const name = "audit"
 	path := c.path(c.audit.file)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if !exists(path) {
 		probe, err := os.CreateTemp(filepath.Dir(path), ".phimail-doctor-*")
 		if err != nil {
 			e.note(name, checkFail, path+": "+reasonOf("the directory of the log", err), "make the directory, owned by the user that sends")
@@ -213,6 +221,10 @@ func (e *examination) auditLog(ctx context.Context, c *config) {
 		_ = probe.Close()
 		_ = os.Remove(probe.Name())
 		e.note(name, checkOK, path+" does not exist yet; it is made when something is sent", "")
+		return
+	}
+	if key := c.path(c.pseudonymKey()); !exists(key) {
+		e.note(name, checkSkipped, "not opened, since that would make a new "+key, "")
 		return
 	}
 	log, err := openAudit(ctx, c)

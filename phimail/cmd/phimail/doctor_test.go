@@ -148,6 +148,20 @@ func chmod(t *testing.T, f *office, name string, mode os.FileMode) {
 	}
 }
 
+func TestDoctorDoesNotReplaceALostPseudonymKey(t *testing.T) {
+	t.Parallel()
+	f := sentOffice(t, 1)
+	if err := os.Remove(filepath.Join(f.dir, "audit.hmac")); err != nil {
+		t.Fatal(err)
+	}
+	r := world{txt: f.healthy()}.run(t, "doctor", "-config", f.config)
+	r.want(t, exitConfig, "")
+	wantChecks(t, r.checks(t), map[string]string{"key file audit.pseudonym_key_file": checkFail, "audit": checkSkipped})
+	if exists(filepath.Join(f.dir, "audit.hmac")) {
+		t.Error("doctor made a new key")
+	}
+}
+
 func TestDoctorReadsSenderRecords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -188,7 +188,7 @@ transport:                       # smtp or maildir
     tls: starttls                # or implicit; the default is implicit on port 465
     server_name: relay.example   # the name in its certificate; default: of addr
     ca_file: ca.pem              # its certificate authority; default: the system's
-    pins: []                     # SHA-256 of its public key (SPKI), in hex or base64
+    pins: []                     # SHA-256 of its or an authority's public key (SPKI), in hex
     client_cert: ""              # a client certificate and its key
     client_key: ""
     username_env: RELAY_USER     # or username_file

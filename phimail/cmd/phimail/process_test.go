@@ -26,12 +26,18 @@ type process struct {
 // latest.
 func start(t *testing.T, stdin string, args ...string) *process {
 	t.Helper()
+	return startIn(t, nil, stdin, args...)
+}
+
+// startIn adds to the environment.
+func startIn(t *testing.T, env []string, stdin string, args ...string) *process {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{cmd: exec.CommandContext(t.Context(), exe, args...)}
-	p.cmd.Env = append(os.Environ(), mainEnv+"=1")
+	p.cmd.Env = append(append(os.Environ(), mainEnv+"=1"), env...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = strings.NewReader(stdin), &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -66,6 +72,29 @@ func TestProcessSendsAndExits(t *testing.T) {
 	}
 	r = start(t, plainMessage, "send").wait(t)
 	r.want(t, exitUsage, "-config is missing")
+}
+
+func TestEverythingRunsInFIPSMode(t *testing.T) {
+	t.Parallel()
+	f := newOffice(t, officeOptions{more: "require_fips: true"})
+	fips := []string{"GODEBUG=fips140=only"}
+	start(t, plainMessage, "send", "-config", f.config, "-t").wait(t).want(t, exitConfig, "require_fips: the process does not run in FIPS 140-3 mode")
+	for _, algorithm := range []string{"rsa", "ed25519"} {
+		startIn(t, fips, "", "keygen", "dkim", "-domain", "clinic.example", "-selector", "s2", "-algorithm", algorithm,
+			"-out", filepath.Join(f.dir, algorithm+".pem")).wait(t).want(t, exitOK, "")
+		f.editConfig(t, "dkim: [", "dkim: [{domain: clinic.example, selector: "+algorithm+", key_file: "+algorithm+".pem}, ")
+	}
+	startIn(t, fips, plainMessage, "send", "-config", f.config, "-t", "-key", "k").wait(t).want(t, exitOK, "")
+	checkpoint := filepath.Join(f.dir, "checkpoint")
+	r := startIn(t, fips, "", "audit", "checkpoint", "-config", f.config).wait(t)
+	r.want(t, exitOK, "")
+	writeFile(t, checkpoint, r.stdout, 0o600)
+	startIn(t, fips, "", "audit", "verify", "-checkpoint", checkpoint, "-key", filepath.Join(f.dir, "audit.key.pub"), f.log()).wait(t).want(t, exitOK, "")
+	for _, e := range of(f.events(t), audit.KindOutcome) {
+		if !e.FIPS || len(e.DKIM) != 3 {
+			t.Errorf("on record is FIPS %t, DKIM %v", e.FIPS, e.DKIM)
+		}
+	}
 }
 
 func TestSignalBeforeTheCommitPointSendsNothing(t *testing.T) {

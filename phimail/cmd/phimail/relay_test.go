@@ -105,6 +105,12 @@ func (f *office) log() string { return filepath.Join(f.dir, "audit.jsonl") }
 // events reads the log, which must be whole.
 func (f *office) events(t *testing.T) []audit.Event {
 	t.Helper()
+	return f.eventsFrom(t, 1)
+}
+
+// eventsFrom verifies all of the log, and returns it from record number seq on.
+func (f *office) eventsFrom(t *testing.T, seq uint64) []audit.Event {
+	t.Helper()
 	reader, err := auditfile.OpenReader(f.log())
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +120,7 @@ func (f *office) events(t *testing.T) []audit.Event {
 		t.Fatalf("the chain does not verify: %v, findings %v", err, report.Findings)
 	}
 	var events []audit.Event
-	for rec, err := range reader.Scan(t.Context(), 1) {
+	for rec, err := range reader.Scan(t.Context(), seq) {
 		if err != nil {
 			t.Fatal(err)
 		}

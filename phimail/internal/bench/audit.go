@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/phimail/sdk/audit"
@@ -44,7 +45,8 @@ func openLog(dir, name string) (*audit.Log, func() error, error) {
 // typical is the nth event, as Send writes it.
 func typical(n int64) audit.Event {
 	return audit.Event{
-		Kind: audit.KindOutcome, Attempt: fmt.Sprintf("%032x", n), Item: 1, Status: "refused", Tenant: "riverside", Actor: "svc-scheduler", Purpose: "treatment", Stream: "transactional",
+		Kind: audit.KindOutcome, Attempt: fmt.Sprintf("%032x", n), Item: 1, Status: "refused",
+		Tenant: "riverside", Actor: "svc-scheduler", Purpose: "treatment", Stream: "transactional",
 		MessageID: "3uyotfhgl6nyxxk6rabbvwdvmh4tqfbm@clinic.example", Recipient: "3b1f0c7a2f5e4d6c8b9a7f6e5d4c3b2a",
 		RecipientDomain: "patient.example", Digest: "6c6f636b65642d646f776e2d646967657374", Size: 2300, Mode: "tls", Need: "attested",
 		TLSVersion: "TLS 1.3", TLSSuite: "TLS_AES_128_GCM_SHA256", TLSCurve: "X25519MLKEM768",
@@ -74,7 +76,7 @@ func benchAudit(w io.Writer, n int) error {
 	if err != nil {
 		return err
 	}
-	line := append(rec, '\n')
+	line := append(slices.Clip(rec), '\n')
 	group := contender{fmt.Sprintf("Log, %d callers", callers), func(n int) error {
 		return spread(n, callers, func(_, n int) error {
 			return repeat(func() error { return log.Append(context.Background(), []audit.Event{typical(count.Add(1))}) })(n)

@@ -5,10 +5,18 @@ go 1.26.0
 require github.com/phimail/sdk v0.0.0
 
 require (
-	github.com/emersion/go-msgauth v0.7.0 // indirect
-	github.com/wneessen/go-mail v0.8.1 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/mod v0.42.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+)
+
+// The peers: what a user would pick instead, and what ours stands on (MIT).
+require (
+	github.com/emersion/go-message v0.18.2
+	github.com/emersion/go-msgauth v0.7.0
+	github.com/wneessen/go-mail v0.8.1
 )
 
 replace github.com/phimail/sdk => ../../..

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"iter"
@@ -31,6 +32,11 @@ func (sinkhole) Send(ctx context.Context, env *transport.Envelope) (*transport.R
 	return &transport.Result{Recipients: []transport.RecipientResult{{
 		Status: transport.Accepted, Code: 250, Proof: &transport.Proof{Assurance: transport.Attested},
 	}}}, r.Close()
+}
+
+// nowhereLog is a log whose records go nowhere.
+func nowhereLog() (*audit.Log, error) {
+	return audit.New(context.Background(), audit.Config{Sink: &nowhere{}, PseudonymKey: bytes.Repeat([]byte{1}, 32)})
 }
 
 // nowhere is a sink that keeps the head only.

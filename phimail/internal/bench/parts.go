@@ -9,9 +9,11 @@ import (
 	"errors"
 	"io"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/emersion/go-message/textproto"
 	msgauth "github.com/emersion/go-msgauth/dkim"
 	"github.com/wneessen/go-mail"
 
@@ -35,6 +37,39 @@ func composeReminder() ([]byte, error) {
 	var b bytes.Buffer
 	_, err = r.WriteTo(&b)
 	return b.Bytes(), err
+}
+
+// goMessageShare is what go-message does for the message of composeReminder:
+// the header, the parts' headers and the boundaries.
+func goMessageShare() error {
+	var h textproto.Header
+	for _, field := range []string{
+		"MIME-Version: 1.0\r\n", "Date: Mon, 02 Nov 2026 09:30:00 +0000\r\n", "Message-ID: <1@clinic.example>\r\n",
+		"Subject: Your visit\r\n", "To: <" + recipient + ">\r\n", "From: Riverside Clinic <" + sender + ">\r\n",
+		"Content-Type: multipart/alternative; boundary=b\r\n",
+	} {
+		h.AddRaw([]byte(field))
+	}
+	if err := textproto.WriteHeader(io.Discard, h); err != nil {
+		return err
+	}
+	w := textproto.NewMultipartWriter(io.Discard)
+	if err := w.SetBoundary("=_QZ5OPKUYJTRVUMZ3VVDWRT2QSD"); err != nil {
+		return err
+	}
+	for _, body := range []string{textBody, htmlBody} {
+		var part textproto.Header
+		part.AddRaw([]byte("Content-Transfer-Encoding: 7bit\r\n"))
+		part.AddRaw([]byte("Content-Type: text/plain; charset=utf-8\r\n"))
+		pw, err := w.CreatePart(part)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(pw, body); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 func goMailReminder() error {
@@ -94,7 +129,7 @@ func bareDKIM(key *rsa.PrivateKey, message []byte) error {
 func rawSignature(key *rsa.PrivateKey, message []byte) error {
 	head, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
 	bh := sha256.Sum256(body)
-	hh := sha256.Sum256(append(head[:len(head):len(head)], bh[:]...))
+	hh := sha256.Sum256(append(slices.Clip(head), bh[:]...))
 	_, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, hh[:])
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	netmail "net/mail"
 	netsmtp "net/smtp"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,9 +48,13 @@ func benchSMTP(w io.Writer, pki *pki, clearAddr, tlsAddr string, n int) error {
 		}
 		contenders := []contender{
 			{"transport/smtp, TLS", func(n int) error { return submit(ours, message, conns, n) }},
-			{"bare pipelined client, TLS", withClients(conns, func() (*bare, error) { return dialBare(pki, tlsAddr) }, func(c *bare) error { return c.send(message) }, (*bare).close)},
-			{"go-mail reused, TLS", withClients(conns, func() (*mail.Client, error) { return dialGoMail(pki, tlsAddr) }, sendGoMail(message), (*mail.Client).Close)},
-			{"net/smtp reused, TLS", withClients(conns, func() (*netsmtp.Client, error) { return dialNetSMTP(pki, tlsAddr) }, sendNetSMTP(message), (*netsmtp.Client).Quit)},
+			{"bare pipelined client, TLS", bareClients(pki, tlsAddr, conns, message)},
+			{"go-mail reused, TLS", withClients(conns, func() (*mail.Client, error) {
+				return dialGoMail(pki, tlsAddr)
+			}, sendGoMail(message), (*mail.Client).Close)},
+			{"net/smtp reused, TLS", withClients(conns, func() (*netsmtp.Client, error) {
+				return dialNetSMTP(pki, tlsAddr)
+			}, sendNetSMTP(message), (*netsmtp.Client).Quit)},
 		}
 		if path, err := exec.LookPath("smtp-source"); err == nil {
 			contenders = append(contenders, contender{"smtp-source -d, clear", func(n int) error {
@@ -196,6 +201,12 @@ type bare struct {
 	r    *bufio.Reader
 }
 
+func bareClients(pki *pki, addr string, conns int, message []byte) func(int) error {
+	return withClients(conns, func() (*bare, error) {
+		return dialBare(pki, addr)
+	}, func(c *bare) error { return c.send(message) }, (*bare).close)
+}
+
 func dialBare(pki *pki, addr string) (*bare, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -237,7 +248,7 @@ func (b *bare) send(message []byte) error {
 	if err := b.say("MAIL FROM:<"+sender+">\r\nRCPT TO:<"+recipient+">\r\nDATA\r\n", 3); err != nil {
 		return err
 	}
-	if _, err := b.conn.Write(append(message[:len(message):len(message)], ".\r\n"...)); err != nil {
+	if _, err := b.conn.Write(append(slices.Clip(message), ".\r\n"...)); err != nil {
 		return err
 	}
 	return b.expect(1)

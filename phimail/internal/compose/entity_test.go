@@ -47,6 +47,8 @@ func TestOrdinaryPartsAreEncodedOnlyIfTheyMust(t *testing.T) {
 			"Content-Type: text/plain; name*=utf-8''%C3%9Cbersicht.txt\nContent-Transfer-Encoding: 7bit\nContent-Disposition: attachment; filename*=utf-8''%C3%9Cbersicht.txt\n\nx\n"},
 		"deceiving file name": {"Content-Type: application/pdf; name=\"../a.pdf\"\nContent-Disposition: attachment; filename=\"=?utf-8?q?in=E2=80=AEfdp.exe?=\"\n\nx\n",
 			"Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: 7bit\nContent-Disposition: attachment; filename=infdp.exe\n\nx\n"},
+		"broken file name": {"Content-Type: text/plain\nContent-Disposition: attachment; filename*=utf-8''a%E9.txt\n\nx\n",
+			"Content-Type: text/plain\nContent-Transfer-Encoding: 7bit\nContent-Disposition: attachment; filename=a.txt\n\nx\n"},
 		"malformed type": {"Content-Type: application/pdf; name=two words.pdf\n\nx\n",
 			"Content-Type: application/pdf; name=two words.pdf\nContent-Transfer-Encoding: 7bit\n\nx\n"},
 		"uuencoded": {"Content-Transfer-Encoding: X-UUencode\n\nx\n", "Content-Type: text/plain\nContent-Transfer-Encoding: x-uuencode\n\nx\n"},

@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestReadyMessageIsTakenApart(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
-	nested := strings.Repeat("Content-Type: multipart/mixed; boundary=b\n\n--b\n", 25)
+	six := "Content-Type: multipart/mixed; boundary=c\n\n" + strings.Repeat("--c\n\nx\n", 600) + "--c--\n"
 	tests := map[string]struct {
 		raw  string
 		want []string
@@ -145,8 +146,10 @@ func TestParseRefuses(t *testing.T) {
 		"no delimiter":        {"Content-Type: multipart/mixed; boundary=b\n\nx", []string{"entity"}},
 		"cut off":             {"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n", []string{"entity"}},
 		"no parts":            {"Content-Type: multipart/mixed; boundary=b\n\n--b--\n", []string{"entity"}},
-		"deep":                {nested, []string{"entity"}},
 		"many parts":          {"Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 1001) + "--b--\n", []string{"entity"}},
+		"many parts in two":   {"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + six + "\n--b\n" + six + "\n--b--\n", []string{"entity"}},
+		"latin1 parameter":    {"Content-Type: text/plain; name=\"" + canary + "\xe9\"\n\nx\n", []string{"entity"}},
+		"latin1 file name":    {"Content-Disposition: attachment; filename=\"" + canary + "\xe9\"\n\nx\n", []string{"entity"}},
 		"many part fields":    {"Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n"+strings.Repeat("X-A: 1\n", 20)+"\nx\n", 60) + "--b--\n", []string{"entity"}},
 		"encoded multipart":   {"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\nx\n--b--\n", []string{"entity"}},
 		"part without header": {"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + canary + "\n\nx\n--b--\n", []string{"entity"}},
@@ -177,6 +180,16 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParseKeepsItsLimits(t *testing.T) {
 	t.Parallel()
+	for depth, ok := range map[int]bool{20: true, 21: false} {
+		raw := "\nx\n"
+		for i := range depth {
+			b := "b" + strconv.Itoa(i)
+			raw = "Content-Type: multipart/mixed; boundary=" + b + "\n\n--" + b + "\n" + raw + "\n--" + b + "--\n"
+		}
+		if _, err := compose.Parse(strings.NewReader(raw), compose.Limits{}); (err == nil) != ok {
+			t.Errorf("depth %d: %v", depth, err)
+		}
+	}
 	raw := "Subject: a\r\n\r\n12345\r\n"
 	for limit, ok := range map[int64]bool{int64(len(raw)) - 1: false, int64(len(raw)): true} {
 		for _, in := range []string{raw, lf(raw)} {

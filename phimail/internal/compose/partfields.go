@@ -32,7 +32,7 @@ func (n *node) writtenType(h textproto.Header) ([]byte, error) {
 	if err == nil && raw != nil && !n.retyped && isCleanField(raw) {
 		return raw, nil
 	}
-	if n.malformed || !validParams(n.params) {
+	if n.malformed || !utf8.Valid(raw) || !validParams(n.params) {
 		return nil, entityFault("has a part with a malformed Content-Type")
 	}
 	return typeField("Content-Type", n.mediaType, sorted(n.params)...), nil
@@ -69,10 +69,10 @@ func rewriteField(key string, raw []byte, value string) ([]byte, error) {
 	broken := entityFault("has a field in a part that is too long or not ASCII and can't be encoded")
 	if key == "content-disposition" {
 		disposition, params, err := mime.ParseMediaType(value)
-		if err != nil || !validParams(params) {
+		cleanName(params, "filename")
+		if err != nil || !utf8.Valid(raw) || !validParams(params) {
 			return nil, broken
 		}
-		cleanName(params, "filename")
 		return typeField("Content-Disposition", disposition, sorted(params)...), nil
 	}
 	name, _, _ := bytes.Cut(raw, []byte{':'})

@@ -1,6 +1,7 @@
 package smtpclient
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/phimail/sdk/transport"
@@ -27,6 +28,9 @@ type Login struct {
 	Password string
 	Token    string
 }
+
+// Format prints nothing of it, whatever the verb.
+func (l Login) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "[redacted]") }
 
 // Params are what a transport adds to an envelope.
 type Params struct {
@@ -55,9 +59,10 @@ const (
 	EightBit
 )
 
-// maxCommandTimes bounds the final reply and the writing of content as a
-// multiple of Config.Timeout, maxLongWait in absolute terms (RFC 5321
-// section 4.5.3.2.6 gives the peer 10 minutes after the final dot).
+// The limits that follow from Config.Timeout. The final reply and the writing of
+// content have longWaitTimes of it, and at most maxLongWait (RFC 5321 section
+// 4.5.3.2.6 gives the peer 10 minutes after the final dot); all from the
+// greeting to AUTH has setupTimes, and so has the envelope.
 const (
 	longWaitTimes = 10
 	maxLongWait   = 10 * time.Minute

@@ -17,7 +17,7 @@ type wire struct {
 	cut bool
 
 	probing bool
-	raw     syscall.RawConn // nil where the connection has no descriptor
+	raw     syscall.RawConn // nil where the connection is not a plain socket
 	attempt func(fd uintptr) bool
 	buf     []byte
 	n       int
@@ -26,8 +26,9 @@ type wire struct {
 
 func newWire(nc net.Conn) *wire {
 	w := &wire{Conn: nc}
-	if sc, ok := nc.(syscall.Conn); ok {
-		w.raw, _ = sc.SyscallConn()
+	// Only of a plain socket is it known that its Read adds nothing.
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		w.raw, _ = tcp.SyscallConn()
 	}
 	w.attempt = func(fd uintptr) bool {
 		w.n, w.err = readNow(fd, w.buf)

@@ -78,7 +78,7 @@ func (b *content) render(w io.Writer) (err error) {
 // so that nobody takes it for complete.
 func (b *content) open(ctx context.Context, prefix []byte) io.ReadCloser {
 	if b.kept != nil {
-		return &twoParts{prefix, b.kept}
+		return readSlices(prefix, b.kept)
 	}
 	r, w := io.Pipe()
 	b.client.fork(func() {
@@ -94,11 +94,11 @@ func (b *content) open(ctx context.Context, prefix []byte) io.ReadCloser {
 // entity starts a pass over the message without its header, with the same care.
 func (b *content) entity(ctx context.Context) io.ReadCloser {
 	if b.kept != nil {
-		return &twoParts{b.kept[len(b.header):]}
+		return readSlices(b.kept[len(b.header):])
 	}
 	r, w := io.Pipe()
 	b.client.fork(func() {
-		_ = w.CloseWithError(b.copyTo(ctx, &skipper{w: w, left: len(b.header)})) // nil is io.EOF
+		_ = w.CloseWithError(b.copyTo(ctx, &skipper{w: w, left: int64(len(b.header))})) // nil is io.EOF
 	})
 	return r
 }
@@ -106,12 +106,12 @@ func (b *content) entity(ctx context.Context) io.ReadCloser {
 // skipper leaves out the first bytes.
 type skipper struct {
 	w    io.Writer
-	left int
+	left int64
 }
 
 func (s *skipper) Write(p []byte) (int, error) {
-	skip := min(s.left, len(p))
-	s.left -= skip
+	skip := int(min(s.left, int64(len(p))))
+	s.left -= int64(skip)
 	if skip == len(p) {
 		return len(p), nil
 	}
@@ -121,21 +121,30 @@ func (s *skipper) Write(p []byte) (int, error) {
 
 func (b *content) length() int64 { return b.size }
 
-// twoParts reads one slice after another.
-type twoParts [2][]byte
+// sliceReader reads slices one after another.
+type sliceReader [][]byte
 
-func (t *twoParts) Read(p []byte) (int, error) {
-	n := copy(p, t[0])
-	t[0] = t[0][n:]
-	m := copy(p[n:], t[1])
-	t[1] = t[1][m:]
-	if n+m == 0 && len(p) > 0 {
-		return 0, io.EOF
-	}
-	return n + m, nil
+func readSlices(parts ...[]byte) io.ReadCloser {
+	r := sliceReader(parts)
+	return &r
 }
 
-func (*twoParts) Close() error { return nil }
+func (s *sliceReader) Read(p []byte) (int, error) {
+	n := 0
+	for len(*s) > 0 && n < len(p) {
+		m := copy(p[n:], (*s)[0])
+		n += m
+		if (*s)[0] = (*s)[0][m:]; len((*s)[0]) == 0 {
+			*s = (*s)[1:]
+		}
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (*sliceReader) Close() error { return nil }
 
 // copyTo writes the message and checks that it is that of the first pass.
 func (b *content) copyTo(ctx context.Context, w io.Writer) error {

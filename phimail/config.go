@@ -40,6 +40,9 @@ type Config struct {
 	// Sealers are the modes that encrypt to the recipient, at most one each.
 	// Defaults to none: then only TLS is possible.
 	Sealers []crypt.Sealer
+	// Signer signs what travels in clear inside TLS. Defaults to none, and the
+	// record says so.
+	Signer crypt.Signer
 	// Transport carries messages. The Client does not close it.
 	Transport transport.Transport
 	// DKIM signs. Nil leaves messages unsigned, and the record says so.

@@ -27,6 +27,8 @@ type letter struct {
 	dkim   []string // whose they are
 	digest string   // of signed and the body, hex
 	size   int64
+	// seal is how the content is signed in clear, zero if it is not.
+	seal crypt.Evidence
 }
 
 // signingError: the message could not be DKIM-signed.
@@ -34,6 +36,19 @@ type signingError struct{ cause error }
 
 func (*signingError) Error() string   { return "phimail: the message could not be signed" }
 func (e *signingError) Unwrap() error { return e.cause }
+
+// finishClear is the letter of mode TLS.
+func (a *attempt) finishClear(ctx context.Context) (*letter, error) {
+	b, sig, err := a.signClear(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := a.finish(ctx, b)
+	if err == nil && sig != nil {
+		l.seal = sig.Evidence
+	}
+	return l, err
+}
 
 // finish signs b and measures what will be handed over.
 func (a *attempt) finish(ctx context.Context, b body) (*letter, error) {

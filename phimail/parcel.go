@@ -71,7 +71,7 @@ func (a *attempt) pack(ctx context.Context, parcels []*parcel) bool {
 		case p.route.mode != policy.TLS:
 			l, err = a.seal(ctx, p)
 		case l == nil:
-			l, err = a.finish(ctx, a.plan.content)
+			l, err = a.finishClear(ctx)
 			clear = l
 		}
 		switch {
@@ -94,7 +94,7 @@ func (a *attempt) note(p *parcel) {
 	for _, i := range p.items {
 		e := &a.receipt.Recipients[i].Evidence
 		e.DKIM, e.Digest, e.Size = p.letter.dkim, p.letter.digest, p.letter.size
-		if p.sealed != nil {
+		if e.Seal = p.letter.seal; p.sealed != nil {
 			e.Seal = p.sealed.Evidence
 		}
 	}
@@ -103,16 +103,9 @@ func (a *attempt) note(p *parcel) {
 // seal makes the sealed letter of p: the outer header and what the sealer makes
 // of the entity.
 func (a *attempt) seal(ctx context.Context, p *parcel) (*letter, error) {
-	content := a.plan.content
 	outer := a.plan.draft.compose.Outer(p.route.subject)
-	job := &crypt.Job{
-		Tenant: a.plan.client.cfg.Tenant, MessageID: a.plan.draft.messageID, Attempt: a.id, From: a.plan.draft.from,
-		Header: fieldsOf(content.header), Outer: fieldsOf(outer), Size: content.size - int64(len(content.header)),
-	}
 	var pass error
-	job.Entity = func() (io.ReadCloser, error) {
-		return &watched{ReadCloser: content.entity(ctx), err: &pass}, nil
-	}
+	job := a.job(ctx, outer, &pass)
 	for _, i := range p.items {
 		r := &a.plan.recipients[i]
 		job.To = append(job.To, crypt.Target{Address: r.address, Ref: r.ref, Key: r.key})
@@ -129,6 +122,19 @@ func (a *attempt) seal(ctx context.Context, p *parcel) (*letter, error) {
 		return nil, err
 	}
 	return a.finish(ctx, p.spool)
+}
+
+// job is the message for a sealer or a signer. pass is how reading it ended, if
+// not well.
+func (a *attempt) job(ctx context.Context, outer []byte, pass *error) *crypt.Job {
+	content := a.plan.content
+	return &crypt.Job{
+		Tenant: a.plan.client.cfg.Tenant, MessageID: a.plan.draft.messageID, Attempt: a.id, From: a.plan.draft.from,
+		Header: fieldsOf(content.header), Outer: fieldsOf(outer), Size: content.size - int64(len(content.header)),
+		Entity: func() (io.ReadCloser, error) {
+			return &watched{ReadCloser: content.entity(ctx), err: pass}, nil
+		},
+	}
 }
 
 // guardSeal turns a panic of the sealer into an error without its text.

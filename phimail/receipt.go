@@ -93,7 +93,8 @@ type Evidence struct {
 	Enhanced string
 	// DKIM lists the signatures as domain/selector/algorithm.
 	DKIM []string
-	// Seal is how the content was sealed, zero in mode TLS.
+	// Seal is how the content was sealed, or in mode TLS signed; zero if it was
+	// neither.
 	Seal crypt.Evidence
 	// Digest is the SHA-256 of the bytes handed over, in hex; Size their
 	// number.

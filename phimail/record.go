@@ -37,9 +37,11 @@ func (a *attempt) address(e *audit.Event, i int) {
 	}
 	evidence := &a.receipt.Recipients[i].Evidence
 	e.Digest, e.Size, e.DKIM = evidence.Digest, evidence.Size, evidence.DKIM
-	if s := &evidence.Seal; s.Container != "" {
-		e.Container, e.Algorithms, e.Fingerprints, e.KeySource = s.Container, s.Algorithms, s.Fingerprints, s.KeySource
-		e.Signed, e.EscrowID, e.Factor = s.Signed, s.EscrowID, s.Factor
+	s := &evidence.Seal
+	e.Container, e.Algorithms, e.Fingerprints, e.KeySource = s.Container, s.Algorithms, s.Fingerprints, s.KeySource
+	e.EscrowID, e.Factor = s.EscrowID, s.Factor
+	if s.Signed != "" {
+		e.Signed = s.Signed
 	}
 	e.Transport, e.Provider, e.RequireTLS = r.offer.Name, r.offer.Provider, r.offer.RequireTLS
 	if r.offer.BAA != nil {

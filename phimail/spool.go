@@ -46,7 +46,7 @@ func (s *spool) length() int64 { return s.size }
 
 func (s *spool) open(_ context.Context, prefix []byte) io.ReadCloser {
 	if s.file == nil {
-		return &twoParts{prefix, s.mem.Bytes()}
+		return readSlices(prefix, s.mem.Bytes())
 	}
 	return io.NopCloser(io.MultiReader(bytes.NewReader(prefix), io.NewSectionReader(s.file, 0, s.size)))
 }

@@ -28,6 +28,8 @@ type CertificateFilesConfig struct {
 	// Every is how long a look at the files is good for, to spare looking at
 	// thousands of files for each message. Defaults to looking each time.
 	Every time.Duration
+	// Clock says what time it is, for Every. Defaults to time.Now.
+	Clock func() time.Time
 }
 
 // CertificateFiles is a [KeySource] over files. It looks at them each time that
@@ -42,8 +44,11 @@ type CertificateFiles struct {
 // file among them without a certificate, is a [*FieldError], joined.
 func NewCertificateFiles(cfg CertificateFilesConfig) (*CertificateFiles, error) {
 	f := &CertificateFiles{files: watched[*certificateIndex]{
-		paths: slices.Clone(cfg.Paths), limit: maxCertificateFile, every: cfg.Every, parse: indexFile, merge: mergeIndexes,
+		paths: slices.Clone(cfg.Paths), limit: maxCertificateFile, every: cfg.Every, clock: cfg.Clock, parse: indexFile, merge: mergeIndexes,
 	}}
+	if cfg.Clock == nil {
+		f.files.clock = time.Now
+	}
 	if len(cfg.Paths) == 0 {
 		return f, &FieldError{Field: "Paths", Problem: "empty; name the files that hold recipients' certificates"}
 	}

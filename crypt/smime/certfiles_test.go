@@ -154,14 +154,20 @@ func TestALookIsGoodForAsLongAsIsSaid(t *testing.T) {
 	t.Parallel()
 	root := smimetest.NewAuthority()
 	path := write(t, filepath.Join(t.TempDir(), "certs"), smimetest.PEM(root.Issue(smimetest.P256, dana).Certificate))
-	files, err := smime.NewCertificateFiles(smime.CertificateFilesConfig{Paths: []string{path}, Every: time.Hour})
+	now := time.Now()
+	files, err := smime.NewCertificateFiles(smime.CertificateFilesConfig{Paths: []string{path}, Every: time.Minute, Clock: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	found(t, files, dana)
 	replace(t, path, smimetest.PEM(root.Issue(smimetest.P256, lee).Certificate))
+	now = now.Add(time.Minute - 1)
 	if len(found(t, files, dana)) != 1 || len(found(t, files, lee)) != 0 {
 		t.Error("looked too early")
+	}
+	now = now.Add(1)
+	if len(found(t, files, dana)) != 0 || len(found(t, files, lee)) != 1 {
+		t.Error("looked too late")
 	}
 }
 

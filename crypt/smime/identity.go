@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"fmt"
-	"log/slog"
 	"net/mail"
 	"time"
 
@@ -28,22 +26,6 @@ type Identity struct {
 	// verifies.
 	PSS bool
 }
-
-func (i Identity) summary() string {
-	if i.Certificate == nil {
-		return "smime.Identity{}"
-	}
-	return "smime.Identity{" + fingerprint(i.Certificate) + "}"
-}
-
-// Format prints the certificate's fingerprint, whatever the verb.
-func (i Identity) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, i.summary()) }
-
-// LogValue logs the certificate's fingerprint.
-func (i Identity) LogValue() slog.Value { return slog.StringValue(i.summary()) }
-
-// MarshalText encodes the certificate's fingerprint.
-func (i Identity) MarshalText() ([]byte, error) { return []byte(i.summary()), nil }
 
 // SignerSource finds the identities that sign for a sender: files
 // ([IdentityFiles]), a key service. Implementations are safe for concurrent use.

@@ -20,7 +20,8 @@ const maxIdentityFile = 1 << 20
 type IdentityFile struct {
 	// Certificate is a file with our certificate and those of the intermediates,
 	// in PEM, DER or a PKCS#7 bundle, in any order; or a PKCS#12 file, which
-	// has the private key too.
+	// has the private key too. Most programs protect the latter in ways that
+	// are not allowed where FIPS 140-3 is enforced.
 	Certificate string
 	// Key is a file with the private key in PEM, not encrypted: PKCS#8, PKCS#1
 	// or SEC 1. Empty if the key is in the file of the certificate.
@@ -69,7 +70,7 @@ func NewIdentityFiles(files ...IdentityFile) (*IdentityFiles, error) {
 			faults = append(faults, &FieldError{
 				Field: indexed("Files", i),
 				Problem: "not the files of a certificate and its private key; they have to be PEM with a key that is not encrypted, " +
-					"or PKCS#12 with its password",
+					"or, unless FIPS 140-3 is enforced, PKCS#12 with its password",
 			})
 		}
 		source.files = append(source.files, one)
@@ -182,7 +183,7 @@ func parseKeys(data []byte) []crypto.Signer {
 }
 
 // parsePKCS12 reads an archive of a private key and certificates (RFC 7292). In
-// FIPS mode its old ciphers make the library panic.
+// FIPS mode what is not allowed makes the library panic.
 func parsePKCS12(data []byte, password func() (string, error)) (parts identityParts) {
 	defer func() {
 		if recover() != nil {

@@ -5,8 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -180,25 +178,4 @@ func TestAForeignKeyDoesNotSign(t *testing.T) {
 	}
 	_, err = s.Sign(t.Context(), letter(text))
 	wantReason(t, "foreign", err, crypt.ErrSigner)
-}
-
-func TestAnIdentityPrintsNoKey(t *testing.T) {
-	t.Parallel()
-	us := smimetest.NewAuthority().Issue(smimetest.P256, clinic)
-	id := identities(us)[0]
-	key := us.Key.(*ecdsa.PrivateKey)
-	scalar, err := key.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(id)
-	out := fmt.Sprintf("%v %+v %#v %s %v %s", id, id, id, text, id.LogValue(), smime.Identity{})
-	for _, secret := range []string{clinic, hex.EncodeToString(scalar), fmt.Sprint(scalar), "Test Person"} {
-		if err != nil || strings.Contains(out, secret) {
-			t.Errorf("prints %s", secret)
-		}
-	}
-	if !strings.Contains(out, fingerprint(us.Certificate)) {
-		t.Error("no fingerprint")
-	}
 }

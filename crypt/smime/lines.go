@@ -19,13 +19,15 @@ const (
 // lines writes bytes as base64 in lines, behind a header.
 type lines struct {
 	w   io.Writer
-	in  []byte // not written yet, less than a block
+	in  []byte // not written yet, whole lines fit it
 	out []byte
 	err error
 }
 
-func newLines(w io.Writer) *lines {
-	return &lines{w: w, in: make([]byte, 0, blockLines*lineBytes), out: make([]byte, 0, blockLines*(lineChars+2))}
+// newLines makes room for about size bytes, at most for a block.
+func newLines(w io.Writer, size int64) *lines {
+	n := int(min(size/lineBytes+1, blockLines))
+	return &lines{w: w, in: make([]byte, 0, n*lineBytes), out: make([]byte, 0, n*(lineChars+2))}
 }
 
 // head writes the header of the entity: RFC 8551 sections 3.2 and 3.3.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/mail"
@@ -107,16 +106,6 @@ type Signature struct {
 func (o *Opened) SignedBy(address mail.Address) bool {
 	m, ok := parseMailbox(address.Address)
 	return ok && slices.ContainsFunc(o.Signers, func(s Signature) bool { return s.Fault == "" && checkAddress(s.Certificate, m) == "" })
-}
-
-// Format prints counts, whatever the verb.
-func (o Opened) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "smime.Opened{%q, bytes:%d, signers:%d}", o.Container, len(o.Entity), len(o.Signers))
-}
-
-// Format prints the fault, whatever the verb.
-func (s Signature) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "smime.Signature{%q}", string(s.Fault))
 }
 
 // Read opens a message, or the entity of one. It decrypts and then verifies, each

@@ -32,7 +32,7 @@ func (s *Sealer) Seal(ctx context.Context, w io.Writer, job *crypt.Job) (*crypt.
 		return nil, err
 	}
 	defer func() { _ = entity.Close() }() // it was read to its end, or failed
-	out := newLines(w)
+	out := newLines(w, content.Size())
 	out.head(cipher)
 	if err := cms.Encrypt(out, entity, content.Size(), recipients, cipher); err != nil {
 		return nil, err

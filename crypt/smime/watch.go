@@ -24,6 +24,7 @@ type watched[T any] struct {
 	limit int64
 	// every is how long a look at the files is good for.
 	every time.Duration
+	clock func() time.Time
 	// parse reads a file and returns false if there is nothing in it.
 	parse func(name string, data []byte) (T, bool)
 	// merge makes one value of what all files hold.
@@ -52,8 +53,12 @@ func (w *watched[T]) get(ctx context.Context) (T, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.loaded && w.every > 0 && time.Since(w.looked) < w.every {
-		return w.value, nil
+	if w.every > 0 {
+		now := w.clock()
+		if since := now.Sub(w.looked); w.loaded && since >= 0 && since < w.every {
+			return w.value, nil
+		}
+		w.looked = now
 	}
 	files, ok := w.look()
 	if !ok {
@@ -66,7 +71,6 @@ func (w *watched[T]) get(ctx context.Context) (T, error) {
 			return zero, &crypt.Error{Reason: crypt.ErrSource, Retry: true}
 		}
 	}
-	w.looked = time.Now()
 	return w.value, nil
 }
 

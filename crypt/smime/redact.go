@@ -90,7 +90,9 @@ func (*Signer) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "smime.Signer{
 func (*Reader) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "smime.Reader{}") }
 
 // Format prints no path and no certificate, whatever the verb.
-func (*CertificateFiles) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "smime.CertificateFiles{}") }
+func (*CertificateFiles) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprint(f, "smime.CertificateFiles{}")
+}
 
 // Format prints no path and no list, whatever the verb.
 func (*RevocationFiles) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "smime.RevocationFiles{}") }

@@ -10,6 +10,7 @@ require (
 	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
 
 // The peers: what a user would pick instead, and what ours stands on (MIT).
@@ -17,6 +18,13 @@ require (
 	github.com/emersion/go-message v0.18.2
 	github.com/emersion/go-msgauth v0.7.0
 	github.com/wneessen/go-mail v0.8.1
+)
+
+// The peers of crypt/smime, which users of Go have for CMS (both MIT; the second
+// is the maintained fork of the first).
+require (
+	github.com/smallstep/pkcs7 v0.2.3
+	go.mozilla.org/pkcs7 v0.10.0
 )
 
 replace github.com/phimail/sdk => ../../..

@@ -49,5 +49,8 @@ func run(w io.Writer, n int) error {
 	if err := benchAudit(w, n); err != nil {
 		return err
 	}
-	return benchSend(w, pki, tlsAddr, n)
+	if err := benchSend(w, pki, tlsAddr, n); err != nil {
+		return err
+	}
+	return benchSMIME(w, n)
 }

@@ -25,17 +25,26 @@ type cost struct {
 	wall, cpu time.Duration
 }
 
+// lap measures one turn of c.
+func lap(n int, c contender) (cost, error) {
+	cpu, begin := cpuTime(), time.Now()
+	if err := c.run(n); err != nil {
+		return cost{}, fmt.Errorf("%s: %w", c.name, err)
+	}
+	wall := time.Since(begin)
+	return cost{wall / time.Duration(n), (cpuTime() - cpu) / time.Duration(n)}, nil
+}
+
 // race lets the contenders take turns and returns the median cost of a unit.
 func race(n int, contenders ...contender) (map[string]cost, error) {
 	samples := map[string][]cost{}
 	for range rounds {
 		for _, c := range contenders {
-			cpu, begin := cpuTime(), time.Now()
-			if err := c.run(n); err != nil {
-				return nil, fmt.Errorf("%s: %w", c.name, err)
+			one, err := lap(n, c)
+			if err != nil {
+				return nil, err
 			}
-			wall := time.Since(begin)
-			samples[c.name] = append(samples[c.name], cost{wall / time.Duration(n), (cpuTime() - cpu) / time.Duration(n)})
+			samples[c.name] = append(samples[c.name], one)
 		}
 	}
 	medians := map[string]cost{}
@@ -46,6 +55,25 @@ func race(n int, contenders ...contender) (map[string]cost, error) {
 		}
 	}
 	return medians, nil
+}
+
+// fastest lets the contenders take many short turns and returns the cost of the
+// fastest. It is for work that waits for nobody, which other work on the machine
+// can only slow down.
+func fastest(turns, n int, contenders ...contender) (map[string]cost, error) {
+	best := map[string]cost{}
+	for turn := range turns {
+		for _, c := range contenders {
+			one, err := lap(n, c)
+			if err != nil {
+				return nil, err
+			}
+			if turn == 0 || one.wall < best[c.name].wall {
+				best[c.name] = one
+			}
+		}
+	}
+	return best, nil
 }
 
 func median(s []cost, by func(cost) time.Duration) time.Duration {

@@ -74,6 +74,36 @@ func (f *CertificateFiles) Certificates(ctx context.Context, address mail.Addres
 	return list, nil
 }
 
+// Addresses returns all addresses that certificates of the files name, each once
+// and in order: for a look at whether they may be used, by [Sealer.Find].
+func (f *CertificateFiles) Addresses(ctx context.Context) ([]mail.Address, error) {
+	index, err := f.files.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for near, list := range index.people {
+		found := false
+		for _, c := range list {
+			for _, m := range namesOf(c) {
+				if m.near() == near {
+					names, found = append(names, m.local+"@"+m.domain), true
+				}
+			}
+		}
+		if !found { // only the name of a file says so
+			names = append(names, near.local+"@"+near.domain)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	addresses := make([]mail.Address, len(names))
+	for i, name := range names {
+		addresses[i].Address = name
+	}
+	return addresses, nil
+}
+
 // certificateIndex finds certificates by address, and authorities by name.
 type certificateIndex struct {
 	people      map[mailbox][]*x509.Certificate

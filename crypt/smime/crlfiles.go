@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -56,6 +57,32 @@ func (r *RevocationFiles) Check(ctx context.Context, certificate, issuer *x509.C
 		return Unknown, nil
 	}
 	return newest.says(certificate, at), nil
+}
+
+// NextUpdates returns when the newest list of each issuer ends, the first to end
+// first. A list that proves nothing counts as ended (the zero time).
+func (r *RevocationFiles) NextUpdates(ctx context.Context) ([]time.Time, error) {
+	lists, err := r.files.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newest := map[string]*revocationList{}
+	for _, l := range lists {
+		issuer := string(l.list.RawIssuer)
+		if o := newest[issuer]; o == nil || l.list.ThisUpdate.After(o.list.ThisUpdate) {
+			newest[issuer] = l
+		}
+	}
+	ends := make([]time.Time, 0, len(newest))
+	for _, l := range newest {
+		if !l.usable {
+			ends = append(ends, time.Time{})
+			continue
+		}
+		ends = append(ends, l.list.NextUpdate)
+	}
+	slices.SortFunc(ends, time.Time.Compare)
+	return ends, nil
 }
 
 func parseRevocationFile(_ string, data []byte) (lists []*revocationList, ok bool) {

@@ -81,6 +81,9 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 	if pc.DKIM, err = a.signer(c); err != nil {
 		return nil, err
 	}
+	if pc.Sealers, err = a.sealers(c); err != nil {
+		return nil, err
+	}
 	return pc, nil
 }
 

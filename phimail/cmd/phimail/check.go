@@ -21,6 +21,7 @@ func (c *config) check(s *strict) {
 	}
 	c.checkTransport(s)
 	c.checkPolicy(s)
+	c.smime.check(s)
 	for i := range c.dkim {
 		d, key := &c.dkim[i], "dkim["+strconv.Itoa(i)+"]"
 		c.need(s, d.line, key+".domain", &d.domain)

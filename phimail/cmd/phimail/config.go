@@ -24,6 +24,7 @@ type config struct {
 	transport   transportConfig
 	modes       []value[string]
 	assurance   value[string]
+	smime       smimeConfig
 	dkim        []dkimConfig
 	policy      policyConfig
 	audit       auditConfig
@@ -134,7 +135,7 @@ func (c *config) read(s *strict, n *yaml.Node) {
 		"transport":        c.transport.take(s),
 		"modes":            s.texts(&c.modes),
 		"tls_assurance":    s.text(&c.assurance),
-		"smime":            s.later,
+		"smime":            c.smime.take(s),
 		"pgp":              s.later,
 		"probe":            s.later,
 		"discover":         s.later,

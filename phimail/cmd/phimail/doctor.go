@@ -67,6 +67,7 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 	if cfg != nil {
 		e.keyFiles(cfg)
 		e.relay(ctx, cfg)
+		e.smime(ctx, cfg)
 		e.agreements(cfg)
 		e.auditLog(ctx, cfg)
 		e.dkimRecords(ctx, cfg)
@@ -134,7 +135,7 @@ func (e *examination) fips(cfg *config) {
 func (e *examination) keyFiles(c *config) {
 	t := &c.transport.smtp
 	made := []value[string]{c.hostSecret, c.pseudonymKey(), c.checkpointKey()}
-	given := []value[string]{t.clientKey, t.usernameFile, t.passwordFile}
+	given := []value[string]{t.clientKey, t.usernameFile, t.passwordFile, c.smime.keyFile(), c.smime.passphraseFile}
 	for i := range c.dkim {
 		given = append(given, c.dkim[i].keyFile)
 	}

@@ -198,8 +198,17 @@ transport:                       # smtp or maildir
                                  # its promise of TLS onward; gives assurance attested
   # maildir: {dir: out}          # no TLS: takes encrypted messages only
   baa: {party: "Relay Inc", signed: 2026-01-10, expires: 2028-01-10, document: "BAA-2026-004"}
-modes: [smime, pgp, tls, escrow] # order of preference; only tls is set up so far
+modes: [smime, pgp, tls, escrow] # order of preference; pgp and escrow are not set up so far
 tls_assurance: attested          # the least for tls: recipient (the default) or attested
+smime:
+  certs: [recipients/]           # files and directories: PEM, DER, PKCS#7
+  trust: [smime-ca.pem]          # the authorities that these must lead to
+  crls: []                       # revocation lists of all authorities below these
+  sign_cert: us.pem              # our certificate with its chain; without one nothing is signed
+  sign_key: us.key               # in PEM; leave it out for a PKCS#12 file in sign_cert
+  # passphrase_env: P12_PASSWORD # or passphrase_file: of that PKCS#12 file
+  forms: [{for: partner.example, form: gcm}]
+                                 # for an address or a domain; the default is standard
 dkim: [{domain: clinic.example, selector: s1, key_file: dkim.pem}]
 policy:
   classifier: all                # every message is PHI
@@ -212,4 +221,12 @@ audit:
 
 Recipients get mail by tls only if its assurance is enough: "recipient" takes a
 relay that accepts REQUIRETLS, "attested" a relay with enforces_tls.
+
+A recipient gets S/MIME if a certificate for exactly this address is in certs, for
+e-mail and encryption, in date, not revoked and below trust. Whoever has none gets
+the next of modes, and is refused after the last: for S/MIME or nothing write
+modes: [smime]. Files that change are read again. The forms: standard (AES-256-CBC
+and PKCS #1 v1.5, which every client reads), oaep (RSA-OAEP), gcm (AES-256-GCM and
+RSA-OAEP), announced (what the certificate says of its owner's client). In FIPS mode
+oaep takes the place of the default, and standard is refused for RSA keys.
 `

@@ -84,6 +84,11 @@ type evidenceJSON struct {
 	Reply         int      `json:"reply,omitempty"`
 	Enhanced      string   `json:"enhanced,omitempty"`
 	DKIM          []string `json:"dkim,omitempty"`
+	Container     string   `json:"container,omitempty"`
+	Algorithms    []string `json:"algorithms,omitempty"`
+	Fingerprints  []string `json:"fingerprints,omitempty"`
+	KeySource     string   `json:"key_source,omitempty"`
+	Signed        string   `json:"signed,omitempty"`
 	Digest        string   `json:"digest,omitempty"`
 	Size          int64    `json:"size,omitempty"`
 }
@@ -106,6 +111,8 @@ func recipientOf(o *phimail.Outcome) recipientJSON {
 		Address: o.Address.Address, Mode: o.Mode.String(), Status: o.Status.String(),
 		Retryable: o.Retryable, Code: o.Code, Reason: o.Reason,
 		Evidence: evidenceJSON{
+			Container: e.Seal.Container, Algorithms: e.Seal.Algorithms, Fingerprints: e.Seal.Fingerprints,
+			KeySource: e.Seal.KeySource, Signed: e.Seal.Signed,
 			Reply: e.Reply, Enhanced: e.Enhanced, DKIM: e.DKIM, Digest: e.Digest, Size: e.Size,
 		},
 	}

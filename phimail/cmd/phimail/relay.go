@@ -166,7 +166,11 @@ func (e *examination) relay(ctx context.Context, c *config) {
 	}
 	defer func() { _ = t.close(ctx) }()
 	if t.check == nil {
-		e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, which this version can't make", "use smtp to send")
+		if c.smime.line == 0 {
+			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts", "set up smime, or use smtp to send")
+			return
+		}
+		e.note(name, checkOK, "maildir offers no TLS and takes encrypted messages only", "")
 		return
 	}
 	report, err := t.check(ctx)
@@ -192,6 +196,8 @@ func (e *examination) assurance(ctx context.Context, c *config, t *carrier) {
 	switch {
 	case err != nil:
 		e.note(name, checkFail, relayFault(err), relayRemedy(err))
+	case !c.has("tls"):
+		e.note(name, checkOK, "tls is not among modes, so nothing rests on the relay's TLS alone", "")
 	case !offer.TLS || !offer.Assurance.Meets(need):
 		e.note(name, checkFail, fmt.Sprintf("the relay gives assurance %s, and tls_assurance asks for %s: nothing can be sent by tls", offer.Assurance, need),
 			"get the relay's promise in writing and set transport.smtp.enforces_tls and tls_assurance: attested, or use a relay that offers REQUIRETLS")

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime"
+)
+
+// smimeConfig is the smime block.
+type smimeConfig struct {
+	line                          int
+	certs, trust, crls            []value[string]
+	signCert, signKey             value[string]
+	passphraseEnv, passphraseFile value[string]
+	forms                         []formConfig
+}
+
+type formConfig struct {
+	line       int
+	whom, form value[string]
+}
+
+func (m *smimeConfig) take(s *strict) setter {
+	return func(key string, n *yaml.Node) {
+		m.line = n.Line
+		s.mapping(key, n, map[string]setter{
+			"certs":           s.texts(&m.certs),
+			"trust":           s.texts(&m.trust),
+			"crls":            s.texts(&m.crls),
+			"sign_cert":       s.text(&m.signCert),
+			"sign_key":        s.text(&m.signKey),
+			"passphrase_env":  s.text(&m.passphraseEnv),
+			"passphrase_file": s.text(&m.passphraseFile),
+			"forms":           m.takeForms(s),
+		})
+	}
+}
+
+func (m *smimeConfig) takeForms(s *strict) setter {
+	return s.list(func(key string, n *yaml.Node) {
+		f := formConfig{line: n.Line}
+		s.mapping(key, n, map[string]setter{"for": s.text(&f.whom), "form": s.text(&f.form)})
+		m.forms = append(m.forms, f)
+	})
+}
+
+func (m *smimeConfig) check(s *strict) {
+	if m.line == 0 {
+		return
+	}
+	m.some(s, "smime.certs", m.certs, "name the files and directories with recipients' certificates: certs: [recipients/]")
+	m.some(s, "smime.trust", m.trust, "name the authorities that recipients' certificates must lead to: trust: [ca.pem]")
+	m.some(s, "smime.crls", m.crls, "")
+	for _, v := range []*value[string]{&m.signKey, &m.passphraseEnv, &m.passphraseFile} {
+		if v.v != "" && m.signCert.v == "" {
+			s.faultf(v.line, v.key, "is of use with sign_cert only; set that, or remove this")
+		}
+	}
+	passphrase := m.passphrase()
+	if m.passphraseEnv.v != "" && m.passphraseFile.v != "" {
+		s.faultf(m.passphraseFile.line, m.passphraseFile.key, "excludes %s; remove one", m.passphraseEnv.key)
+	}
+	if passphrase.v != "" && m.signKey.v != "" {
+		s.faultf(passphrase.line, passphrase.key,
+			"is for a PKCS#12 file in sign_cert, which has the key too; remove sign_key, or this if the key is in PEM (which must not be encrypted)")
+	}
+	for i := range m.forms {
+		m.forms[i].check(s, "smime.forms["+strconv.Itoa(i)+"]")
+	}
+}
+
+// some wants each of the paths to be one, and one at least if missing says so.
+func (m *smimeConfig) some(s *strict, key string, paths []value[string], missing string) {
+	if len(paths) == 0 && missing != "" {
+		s.faultf(m.line, key, "missing; %s", missing)
+	}
+	for i := range paths {
+		if paths[i].v == "" {
+			s.faultf(paths[i].line, paths[i].key, "is empty; write a path, or remove it")
+		}
+	}
+}
+
+func (f *formConfig) check(s *strict, key string) {
+	if f.whom.v == "" {
+		s.faultf(f.line, key+".for", "missing; write an address, or a domain such as patient.example")
+	}
+	if !slices.Contains([]string{"standard", "oaep", "gcm", "announced"}, f.form.v) {
+		s.faultf(max(f.line, f.form.line), key+".form", "must be standard, oaep, gcm or announced")
+	}
+}
+
+func (m *smimeConfig) passphrase() *value[string] {
+	if m.passphraseEnv.v != "" {
+		return &m.passphraseEnv
+	}
+	return &m.passphraseFile
+}
+
+// smimeParts are what the smime block names, once it was read.
+type smimeParts struct {
+	certificates *smime.CertificateFiles
+	anchors      []*x509.Certificate
+	revocation   *smime.RevocationFiles // nil if there are no lists
+	identities   *smime.IdentityFiles   // nil if nothing signs
+}
+
+// sealers are those of the blocks in the file. They hold nothing open: files are
+// read when a message asks for them.
+func (a *app) sealers(c *config) ([]crypt.Sealer, error) {
+	if c.smime.line == 0 {
+		return nil, nil
+	}
+	parts, err := a.smimeParts(c)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := parts.sealer(a, c, true)
+	if err != nil {
+		return nil, err
+	}
+	return []crypt.Sealer{sealer}, nil
+}
+
+func (a *app) smimeParts(c *config) (*smimeParts, error) {
+	m, p := &c.smime, &smimeParts{}
+	var errs [4]error
+	p.certificates, errs[0] = c.certificateFiles(m.certs)
+	p.anchors, errs[1] = c.anchors(m.trust)
+	if len(m.crls) > 0 {
+		p.revocation, errs[2] = c.revocationFiles(m.crls)
+	}
+	if m.signCert.v != "" {
+		p.identities, errs[3] = a.identityFiles(c)
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// sealer seals and, if signing, signs inside with the configured identity.
+func (p *smimeParts) sealer(a *app, c *config, signing bool) (*smime.Sealer, error) {
+	sc := smime.Config{Certificates: p.certificates, Trust: x509.NewCertPool(), RequireFIPS: c.requireFIPS.v, Clock: a.now}
+	for _, anchor := range p.anchors {
+		sc.Trust.AddCert(anchor)
+	}
+	if p.revocation != nil {
+		sc.Revocation = []smime.Revocation{p.revocation}
+	}
+	if p.identities != nil && signing {
+		sc.Signer = p.identities
+	}
+	for i := range c.smime.forms {
+		f := &c.smime.forms[i]
+		sc.Forms = append(sc.Forms, smime.FormRule{For: f.whom.v, Form: smime.Form(f.form.v)})
+	}
+	sealer, err := smime.New(sc)
+	if err != nil {
+		return nil, c.smimeFaults(err, func(f *smime.FieldError) value[string] {
+			if i := indexIn(f.Field); i >= 0 && i < len(c.smime.forms) {
+				return c.smime.forms[i].whom
+			}
+			return value[string]{line: c.smime.line, key: "smime"}
+		})
+	}
+	return sealer, nil
+}
+
+func (c *config) certificateFiles(paths []value[string]) (*smime.CertificateFiles, error) {
+	list, err := c.present(paths)
+	if err != nil {
+		return nil, err
+	}
+	files, err := smime.NewCertificateFiles(smime.CertificateFilesConfig{Paths: list})
+	return files, c.smimeFaults(err, pathOf(paths))
+}
+
+func (c *config) revocationFiles(paths []value[string]) (*smime.RevocationFiles, error) {
+	list, err := c.present(paths)
+	if err != nil {
+		return nil, err
+	}
+	files, err := smime.NewRevocationFiles(list...)
+	return files, c.smimeFaults(err, pathOf(paths))
+}
+
+func (a *app) identityFiles(c *config) (*smime.IdentityFiles, error) {
+	m := &c.smime
+	file := smime.IdentityFile{Certificate: c.path(m.signCert)}
+	for _, v := range []value[string]{m.signCert, m.signKey} {
+		if v.v == "" {
+			continue
+		}
+		if _, err := readSmall(c.path(v)); err != nil {
+			return nil, c.fault(v.line, v.key, reasonOf("the file", err))
+		}
+	}
+	if m.signKey.v != "" {
+		file.Key = c.path(m.signKey)
+	}
+	if m.passphrase().v != "" {
+		file.Password = func() (string, error) { return a.secret(c, m.passphraseEnv, m.passphraseFile) }
+		if _, err := file.Password(); err != nil {
+			return nil, err
+		}
+	}
+	files, err := smime.NewIdentityFiles(file)
+	return files, c.smimeFaults(err, func(*smime.FieldError) value[string] { return m.signCert })
+}
+
+// anchors reads certificates in PEM or DER. One that can't be read is a fault:
+// the others might not be all that was meant.
+func (c *config) anchors(paths []value[string]) ([]*x509.Certificate, error) {
+	var all []*x509.Certificate
+	var faults []error
+	for _, v := range paths {
+		data, err := readSmall(c.path(v))
+		if err != nil {
+			faults = append(faults, c.fault(v.line, v.key, reasonOf("the file", err)))
+			continue
+		}
+		list, ok := readAnchors(data)
+		if !ok {
+			faults = append(faults, c.fault(v.line, v.key, "the file must hold certificates in PEM, or one in DER, and each must be readable"))
+		}
+		all = append(all, list...)
+	}
+	return all, errors.Join(faults...)
+}
+
+func readAnchors(data []byte) (list []*x509.Certificate, ok bool) {
+	if !bytes.Contains(data, []byte("-----BEGIN ")) {
+		one, err := x509.ParseCertificate(data)
+		return []*x509.Certificate{one}, err == nil
+	}
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return list, len(list) > 0
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		one, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, one)
+	}
+}
+
+// present resolves paths of files and directories that have to exist.
+func (c *config) present(paths []value[string]) ([]string, error) {
+	var list []string
+	var faults []error
+	for _, v := range paths {
+		list = append(list, c.path(v))
+		if _, err := os.Stat(c.path(v)); err != nil {
+			faults = append(faults, c.fault(v.line, v.key, reasonOf("the file or directory", err)))
+		}
+	}
+	return list, errors.Join(faults...)
+}
+
+// pathOf finds the entry of a list that a fault is about.
+func pathOf(paths []value[string]) func(*smime.FieldError) value[string] {
+	return func(f *smime.FieldError) value[string] {
+		if i := indexIn(f.Field); i >= 0 && i < len(paths) {
+			return paths[i]
+		}
+		return paths[0]
+	}
+}
+
+// smimeFaults puts the entries of the file in the place of the library's fields.
+func (c *config) smimeFaults(err error, place func(*smime.FieldError) value[string]) error {
+	if err == nil {
+		return nil
+	}
+	var faults []error
+	walk(err, func(e error) {
+		f, ok := errors.AsType[*smime.FieldError](e)
+		if !ok {
+			f = &smime.FieldError{Problem: e.Error()}
+		}
+		at := place(f)
+		faults = append(faults, c.fault(at.line, at.key, f.Problem))
+	})
+	return errors.Join(faults...)
+}

@@ -20,9 +20,9 @@ type Candidate struct {
 // KeySource finds recipients' certificates: files ([CertificateFiles]), a
 // directory service, a database. Implementations are safe for concurrent use.
 type KeySource interface {
-	// Certificates returns those that may be of an address, at most 64, in any
-	// order, and nothing if there are none. It need not check anything: the
-	// sealer does, and picks one. An error means that nobody can say now.
+	// Certificates returns those that may be of an address, in any order, and
+	// nothing if there are none. It need not check anything: the sealer does,
+	// and picks one of the 64 newest. An error means that nobody can say now.
 	//
 	// The address is as the host wrote it. A source that compares should ignore
 	// case, so that a certificate of nearly this address is reported as
@@ -38,7 +38,7 @@ func (f KeySourceFunc) Certificates(ctx context.Context, address mail.Address) (
 	return f(ctx, address)
 }
 
-// Limits of what a source may return.
+// Limits of what is looked at.
 const (
 	maxCandidates    = 64
 	maxIntermediates = 32

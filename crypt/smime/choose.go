@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net/mail"
+	"slices"
 	"time"
 
 	"github.com/phimail/sdk/crypt"
@@ -29,34 +30,27 @@ func (v *verifier) choose(ctx context.Context, source KeySource, address mail.Ad
 	if err != nil {
 		return nil, err
 	}
-	var best *chosen
 	var worst error
 	furthest := -1
-	var newest time.Time
-	for _, c := range candidates {
-		if c.Certificate == nil || best != nil && !c.Certificate.NotBefore.After(best.certificate().NotBefore) {
-			continue
-		}
+	for _, c := range candidates { // the newest first
 		chain, step, err := v.check(ctx, c, m, at)
 		switch {
 		case err == nil:
-			best = &chosen{chain: chain, source: c.Source}
+			return &chosen{chain: chain, source: c.Source}, nil
 		case reasonOf(err) == crypt.ErrCanceled:
 			return nil, err
-		case step > furthest || step == furthest && c.Certificate.NotBefore.After(newest):
-			furthest, newest, worst = step, c.Certificate.NotBefore, err
+		case step > furthest:
+			furthest, worst = step, err
 		}
 	}
-	switch {
-	case best != nil:
-		return best, nil
-	case worst != nil:
-		return nil, worst
+	if worst == nil {
+		worst = fail(crypt.ErrNotFound)
 	}
-	return nil, fail(crypt.ErrNotFound)
+	return nil, worst
 }
 
-// candidatesOf asks a source and bounds its answer.
+// candidatesOf asks a source. It returns the newest candidates first, and not
+// more than it takes time for.
 func candidatesOf(ctx context.Context, source KeySource, address mail.Address) (list []Candidate, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, foreign(crypt.ErrCanceled, err)
@@ -66,5 +60,7 @@ func candidatesOf(ctx context.Context, source KeySource, address mail.Address) (
 	if err != nil {
 		return nil, foreign(crypt.ErrSource, err)
 	}
+	list = slices.DeleteFunc(slices.Clone(list), func(c Candidate) bool { return c.Certificate == nil })
+	slices.SortStableFunc(list, func(a, b Candidate) int { return b.Certificate.NotBefore.Compare(a.Certificate.NotBefore) })
 	return list[:min(len(list), maxCandidates)], nil
 }

@@ -184,6 +184,20 @@ func TestTheNewestValidCertificateWins(t *testing.T) {
 	}
 }
 
+func TestTheNewestOfVeryManyIsFound(t *testing.T) {
+	t.Parallel()
+	root := smimetest.NewAuthority()
+	now := time.Now()
+	var list []*smimetest.Identity
+	for i := range 100 {
+		list = append(list, root.Issue(smimetest.P256, dana, smimetest.Between(now.Add(-time.Duration(200-i)*time.Minute), now.AddDate(1, 0, 0))))
+	}
+	s := newSealer(t, smime.Config{Certificates: having(list...), Trust: smimetest.Pool(root)})
+	if key := find(t, s, dana); key.Fingerprint != fingerprint(list[99].Certificate) {
+		t.Error("another one")
+	}
+}
+
 func TestOfSeveralUnfitCertificatesTheClosestIsExplained(t *testing.T) {
 	t.Parallel()
 	root := smimetest.NewAuthority()

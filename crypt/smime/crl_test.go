@@ -1,6 +1,7 @@
 package smime_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -108,6 +109,49 @@ func TestRevocationListsCountOnlyWhenTheyProveSomething(t *testing.T) {
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestListsOfVersion1Count(t *testing.T) {
+	t.Parallel()
+	root := smimetest.NewAuthority()
+	impostor := &smimetest.Authority{Certificate: root.Certificate, Key: smimetest.Key(smimetest.P256)}
+	id, other := root.Issue(smimetest.P256, dana), root.Issue(smimetest.P256, lee)
+	now := time.Now()
+	for name, c := range map[string]struct {
+		list []byte
+		want crypt.Reason
+	}{
+		"good":                    {root.RevocationListV1(now.Add(-time.Hour)), ""},
+		"another is revoked":      {root.RevocationListV1(now.Add(-time.Hour), other.Certificate), ""},
+		"revoked":                 {root.RevocationListV1(now.Add(-time.Hour), other.Certificate, id.Certificate), crypt.ErrRevoked},
+		"ended":                   {root.RevocationListV1(now.Add(-48 * time.Hour)), crypt.ErrRevocation},
+		"altered":                 {altered(root.RevocationListV1(now.Add(-time.Hour))), crypt.ErrRevocation},
+		"signed by another key":   {impostor.RevocationListV1(now.Add(-time.Hour)), crypt.ErrRevocation},
+		"with something after it": {append(root.RevocationListV1(now.Add(-time.Hour)), 0), crypt.ErrRevocation},
+		"signed with SHA-1":       {bytes.ReplaceAll(root.RevocationListV1(now.Add(-time.Hour)), []byte("\x2a\x86\x48\xce\x3d\x04\x03\x02"), []byte("\x2a\x86\x48\xce\x3d\x04\x03\x01")), crypt.ErrRevocation},
+	} {
+		s := newSealer(t, smime.Config{Certificates: having(id), Trust: smimetest.Pool(root), Revocation: []smime.Revocation{lists(t, c.list)}})
+		_, err := s.Find(t.Context(), address(clinic), address(dana))
+		if c.want != "" {
+			wantReason(t, name, err, c.want)
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestARevokedCertificateGivesWayToAnOlderOne(t *testing.T) {
+	t.Parallel()
+	root := smimetest.NewAuthority()
+	now := time.Now()
+	from := func(d time.Duration) smimetest.Edit { return smimetest.Between(now.Add(d), now.AddDate(1, 0, 0)) }
+	older, newer := root.Issue(smimetest.P256, dana, from(-3*time.Hour)), root.Issue(smimetest.P256, dana, from(-2*time.Hour))
+	s := newSealer(t, smime.Config{
+		Certificates: having(newer, older), Trust: smimetest.Pool(root), Revocation: []smime.Revocation{lists(t, root.RevocationList(now.Add(-time.Hour), newer.Certificate))},
+	})
+	if key := find(t, s, dana); key.Fingerprint != fingerprint(older.Certificate) {
+		t.Error("the revoked one is used")
 	}
 }
 

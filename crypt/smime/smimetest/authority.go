@@ -7,9 +7,13 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"math/big"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Authority is a certificate authority: a root, or one below another.
@@ -111,6 +115,46 @@ func (a *Authority) RevocationListOf(template *x509.RevocationList, revoked ...*
 	der, err := x509.CreateRevocationList(rand.Reader, &list, a.Certificate, a.Key)
 	must(err)
 	return der
+}
+
+// RevocationListV1 returns a list of version 1, in DER: without a number and
+// without extensions, as small authorities write it. The authority has a P-256
+// key.
+func (a *Authority) RevocationListV1(at time.Time, revoked ...*x509.Certificate) []byte {
+	algorithm := func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}) // ecdsa-with-SHA256
+		})
+	}
+	var tbs cryptobyte.Builder
+	tbs.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		algorithm(b)
+		b.AddBytes(a.Certificate.RawSubject)
+		b.AddASN1UTCTime(at.UTC())
+		b.AddASN1UTCTime(at.UTC().Add(24 * time.Hour))
+		if len(revoked) == 0 {
+			return
+		}
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			for _, c := range revoked {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1BigInt(c.SerialNumber)
+					b.AddASN1UTCTime(at.UTC())
+				})
+			}
+		})
+	})
+	signed := tbs.BytesOrPanic()
+	digest := sha256.Sum256(signed)
+	signature, err := a.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	must(err)
+	var list cryptobyte.Builder
+	list.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(signed)
+		algorithm(b)
+		b.AddASN1BitString(signature)
+	})
+	return list.BytesOrPanic()
 }
 
 // Pool returns a pool of the certificates of authorities, as trust anchors.

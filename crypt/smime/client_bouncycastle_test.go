@@ -67,7 +67,7 @@ func newBouncyCastleClient(t *testing.T, w *clientWorld) mailClient {
 	return c
 }
 
-func (bouncyCastleClient) cannot(clientForm) string { return "" }
+func (bouncyCastleClient) cannot(clientForm) inability { return inability{} }
 
 func (c bouncyCastleClient) do(words ...string) error {
 	if _, err := fmt.Fprintln(c.ask, strings.Join(words, " ")); err != nil {

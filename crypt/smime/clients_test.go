@@ -31,8 +31,15 @@ type mailClient interface {
 	// receive decrypts a whole message with the key of a kind, verifies the
 	// signature inside and returns what was signed.
 	receive(t *testing.T, message []byte, whom smimetest.Kind) ([]byte, error)
-	// cannot says why it does not read a form, and is empty if it does.
-	cannot(f clientForm) string
+	// cannot says why it does not read a form, and is zero if it does.
+	cannot(f clientForm) inability
+}
+
+// inability is why a client does not read a form, and the words it says so by:
+// any other error may be the test's own.
+type inability struct {
+	why, says string
+	unchecked bool // what it fails at is not the reading
 }
 
 func mailClients() []func(*testing.T, *clientWorld) mailClient {
@@ -68,9 +75,9 @@ func TestClientsReadWhatWeSeal(t *testing.T) {
 
 // tableColumn is what a client did with each form.
 type tableColumn struct {
-	client  string
-	known   bool
-	reasons []string
+	client string
+	known  bool
+	cells  []inability
 }
 
 func receiveAll(t *testing.T, c mailClient, forms []clientForm, messages []sealedForm) tableColumn {
@@ -78,18 +85,20 @@ func receiveAll(t *testing.T, c mailClient, forms []clientForm, messages []seale
 	column := tableColumn{client: c.name(), known: c.known()}
 	for i, f := range forms {
 		reason := c.cannot(f)
-		column.reasons = append(column.reasons, reason)
-		if reason != "" && !c.known() && !mustHavePeers() {
+		column.cells = append(column.cells, reason)
+		if reason.why != "" && !c.known() && !mustHavePeers() {
 			continue // another version may have learned it
 		}
 		got, err := c.receive(t, messages[i].message, f.key)
 		switch {
-		case reason == "" && err != nil:
+		case reason.why == "" && err != nil:
 			t.Errorf("%s does not read %s: %v", c.name(), f, err)
-		case reason == "" && !messages[i].is(got):
+		case reason.why == "" && !messages[i].is(got):
 			t.Errorf("%s reads something else in %s: %d bytes", c.name(), f, len(got))
-		case reason != "" && (err == nil || len(got) > 0):
+		case reason.why != "" && (err == nil || len(got) > 0):
 			t.Errorf("%s has learned to read %s: take that out of its method cannot and run with -update", c.name(), f)
+		case reason.why != "" && !strings.Contains(err.Error(), reason.says):
+			t.Errorf("%s does not read %s for another reason: %v", c.name(), f, err)
 		}
 	}
 	return column
@@ -145,15 +154,20 @@ func renderTable(forms []clientForm, columns []tableColumn) []byte {
 	for i, f := range forms {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |", f.key, f.words(), f.audience(), f.signer, f.content)
 		for _, c := range columns {
-			if c.reasons[i] == "" {
+			cell := c.cells[i]
+			if cell.why == "" {
 				out.WriteString(" reads |")
 				continue
 			}
-			note := c.client + " " + c.reasons[i]
+			note := c.client + " " + cell.why
 			if !slices.Contains(notes, note) {
 				notes = append(notes, note)
 			}
-			fmt.Fprintf(&out, " no (%d) |", 1+slices.Index(notes, note))
+			word := "no"
+			if cell.unchecked {
+				word = "not checked"
+			}
+			fmt.Fprintf(&out, " %s (%d) |", word, 1+slices.Index(notes, note))
 		}
 		out.WriteString("\n")
 	}

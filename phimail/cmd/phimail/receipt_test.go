@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/phimail"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
@@ -87,6 +88,12 @@ func TestReceiptHasTheKeysOfTheContract(t *testing.T) {
 		Recipients: []phimail.Outcome{{
 			Address: mail.Address{Name: "Pat", Address: "pat&<>@x.example"}, Mode: policy.TLS, Status: phimail.Deferred,
 			Retryable: true, Code: "reply", Reason: "later", Evidence: phimail.Evidence{TLS: proof, Reply: 451, Enhanced: "4.3.0"},
+		}, {
+			Address: mail.Address{Address: "lee@x.example"}, Mode: policy.SMIME, Status: phimail.Accepted, Code: "ok", Evidence: phimail.Evidence{
+				Seal: crypt.Evidence{
+					Container: "c", Algorithms: []string{"a", "b"}, Fingerprints: []string{"f"}, KeySource: "file", Signed: "none",
+				},
+			},
 		}},
 	}
 	var out bytes.Buffer
@@ -104,6 +111,11 @@ func TestReceiptHasTheKeysOfTheContract(t *testing.T) {
 			"code": "reply", "reason": "later",
 			"evidence": map[string]any{
 				"need": "recipient", "tls_peer": "relay.example", "tls_version": "TLS 1.3", "reply": 451.0, "enhanced": "4.3.0",
+			},
+		}, map[string]any{
+			"address": "lee@x.example", "mode": "smime", "status": "accepted", "retryable": false, "assurance": "", "code": "ok", "reason": "",
+			"evidence": map[string]any{
+				"container": "c", "algorithms": []any{"a", "b"}, "fingerprints": []any{"f"}, "key_source": "file", "signed": "none",
 			},
 		}},
 	}

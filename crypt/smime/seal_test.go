@@ -45,13 +45,14 @@ func TestAKeySaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	root := smimetest.NewAuthority()
 	for kind, want := range map[smimetest.Kind]crypt.Key{
-		smimetest.RSA3072: {Algorithm: "RSA", Bits: 3072}, smimetest.P384: {Algorithm: "EC", Bits: 384},
+		smimetest.RSA3072: {Algorithm: "RSA", Bits: 3072, Form: "cms-enveloped-data/aes-256-cbc"},
+		smimetest.P384:    {Algorithm: "EC", Bits: 384, Form: "cms-enveloped-data/aes-256-cbc+ecdh"},
 	} {
 		id := root.Issue(kind, dana)
 		s := newSealer(t, smime.Config{Certificates: having(id), Trust: smimetest.Pool(root)})
 		key := find(t, s, dana)
 		if s.Mode() != "smime" || key.Algorithm != want.Algorithm || key.Bits != want.Bits || key.Source != "test" ||
-			key.Fingerprint != fingerprint(id.Certificate) || !key.NotAfter.Equal(id.Certificate.NotAfter) || key.Form != "cms-enveloped-data/aes-256-cbc" {
+			key.Fingerprint != fingerprint(id.Certificate) || !key.NotAfter.Equal(id.Certificate.NotAfter) || key.Form != want.Form {
 			t.Errorf("%s: %+v", kind, key)
 		}
 	}
@@ -84,7 +85,7 @@ const (
 
 func TestTheFormIsWhatTheRecipientCanRead(t *testing.T) {
 	t.Parallel()
-	const cbc, gcm = "cms-enveloped-data/aes-256-cbc", "cms-auth-enveloped-data/aes-256-gcm"
+	const cbc, gcm, ecdh = "cms-enveloped-data/aes-256-cbc", "cms-auth-enveloped-data/aes-256-gcm", "+ecdh"
 	root := smimetest.NewAuthority()
 	rsa := root.Issue(smimetest.RSA2048, dana)
 	ec := root.Issue(smimetest.P256, dana)
@@ -102,11 +103,11 @@ func TestTheFormIsWhatTheRecipientCanRead(t *testing.T) {
 		want      crypt.Reason
 	}{
 		"by default":                  {rsa, nil, false, cbc, "rsa-pkcs1-v1.5", ""},
-		"elliptic":                    {ec, nil, false, cbc, "ecdh-sha256kdf", ""},
+		"elliptic":                    {ec, nil, false, cbc + ecdh, "ecdh-sha256kdf", ""},
 		"OAEP for a domain":           {rsa, []smime.FormRule{{"Patient.example", smime.OAEP}}, false, cbc, "rsa-oaep-sha256", ""},
 		"of another domain":           {rsa, []smime.FormRule{{"example", smime.OAEP}}, false, cbc, "rsa-pkcs1-v1.5", ""},
 		"a person before the domain":  {rsa, []smime.FormRule{{"patient.example", smime.OAEP}, {dana, smime.GCM}}, false, gcm, "rsa-oaep-sha256", ""},
-		"elliptic with GCM":           {ec, []smime.FormRule{{dana, smime.GCM}}, false, gcm, "ecdh-sha256kdf", ""},
+		"elliptic with GCM":           {ec, []smime.FormRule{{dana, smime.GCM}}, false, gcm + ecdh, "ecdh-sha256kdf", ""},
 		"announced but not asked for": {can(canGCM, canOAEP), nil, false, cbc, "rsa-pkcs1-v1.5", ""},
 		"announced both":              {can(canGCM, canOAEP), []smime.FormRule{{dana, smime.Announced}}, false, gcm, "rsa-oaep-sha256", ""},
 		"announced GCM":               {can(canGCM), []smime.FormRule{{dana, smime.Announced}}, false, gcm, "rsa-pkcs1-v1.5", ""},
@@ -115,7 +116,7 @@ func TestTheFormIsWhatTheRecipientCanRead(t *testing.T) {
 		"announced nothing":           {rsa, []smime.FormRule{{dana, smime.Announced}}, false, cbc, "rsa-pkcs1-v1.5", ""},
 		"announced what is no list":   {broken, []smime.FormRule{{dana, smime.Announced}}, false, cbc, "rsa-pkcs1-v1.5", ""},
 		"FIPS":                        {rsa, nil, true, cbc, "rsa-oaep-sha256", ""},
-		"FIPS, elliptic":              {ec, []smime.FormRule{{dana, smime.Standard}}, true, cbc, "ecdh-sha256kdf", ""},
+		"FIPS, elliptic":              {ec, []smime.FormRule{{dana, smime.Standard}}, true, cbc + ecdh, "ecdh-sha256kdf", ""},
 		"FIPS and what it forbids":    {rsa, []smime.FormRule{{dana, smime.Standard}}, true, "", "", crypt.ErrFIPS},
 	} {
 		s := newSealer(t, smime.Config{Certificates: having(c.id), Trust: smimetest.Pool(root), Forms: c.rules, RequireFIPS: c.fips})
@@ -225,11 +226,11 @@ func shapes(word string) [][]byte {
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + word))
 		list = append(list, []byte(encoded[4*min(shift, 1):len(encoded)-4]))
 	}
-	var wide []byte
+	var big, little []byte
 	for _, u := range utf16.Encode([]rune(word)) {
-		wide = append(wide, byte(u>>8), byte(u))
+		big, little = append(big, byte(u>>8), byte(u)), append(little, byte(u), byte(u>>8))
 	}
-	return append(list, wide, wide[1:])
+	return append(list, big, little)
 }
 
 func TestEachKeyIsCheckedAgainWhenSealing(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"strings"
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
@@ -39,6 +40,7 @@ func newKey(c *chosen, cipher cms.Cipher, transport cms.Transport) crypt.Key {
 		k.Algorithm, k.Bits = "RSA", public.N.BitLen()
 	case *ecdsa.PublicKey:
 		k.Algorithm, k.Bits = "EC", public.Curve.Params().BitSize
+		k.Form += agreement
 	}
 	for i, above := range c.chain {
 		if above.NotAfter.Before(k.NotAfter) {
@@ -67,12 +69,17 @@ func parseKey(k *crypt.Key) (certificates []*x509.Certificate, cipher cms.Cipher
 	return certificates, cipher, transport, nil
 }
 
+// agreement marks the form of elliptic keys. NSS before 3.110 can't read a message
+// in which any recipient has one, not even the others with RSA keys, so that they
+// get messages of their own.
+const agreement = "+ecdh"
+
 // formName is what keys have in common whose owners can read the same message.
 func formName(c cms.Cipher) string { return c.Container() + "/" + c.String() }
 
 func cipherOf(form string) (cms.Cipher, bool) {
 	for _, c := range []cms.Cipher{cms.AES256GCM, cms.AES256CBC} {
-		if form == formName(c) {
+		if strings.TrimSuffix(form, agreement) == formName(c) {
 			return c, true
 		}
 	}

@@ -34,7 +34,7 @@ func benchSMIME(w io.Writer, n int) error {
 	defer remove()
 	root := smimetest.NewAuthority()
 	reader := root.Issue(smimetest.RSA2048, recipient)
-	turns := max(n/100, 1)
+	turns := max(n/50, 1)
 	if err := benchSmallSeal(w, root, reader, turns); err != nil {
 		return err
 	}
@@ -60,13 +60,14 @@ type contentCipher struct {
 	openssl string
 	peer    int // the value of both libraries' package variable
 	goal    float64
+	held    bool // whether ours holds the content in memory
 	raw     func(content []byte) error
 }
 
 func ciphers() []contentCipher {
 	return []contentCipher{
-		{"AES-256-CBC", smime.Standard, "-aes-256-cbc", peerCBC, 1.1, rawCBC},
-		{"AES-256-GCM", smime.GCM, "-aes-256-gcm", peerGCM, 1.25, rawGCM},
+		{"AES-256-CBC", smime.Standard, "-aes-256-cbc", peerCBC, 1.1, false, rawCBC},
+		{"AES-256-GCM", smime.GCM, "-aes-256-gcm", peerGCM, 1.25, true, rawGCM},
 	}
 }
 
@@ -175,7 +176,7 @@ func benchSmallSeal(w io.Writer, root *smimetest.Authority, to *smimetest.Identi
 	contenders := []contender{
 		{raw, repeat(func() error {
 			_, _ = rand.Read(key) // never fails
-			if _, err := rsa.EncryptPKCS1v15(rand.Reader, public, key); err != nil {
+			if _, err := rsa.EncryptPKCS1v15(rand.Reader, public, key); err != nil { //nolint:staticcheck // what every client reads
 				return err
 			}
 			return rawCBC(scratch)
@@ -191,8 +192,8 @@ func benchSmallSeal(w io.Writer, root *smimetest.Authority, to *smimetest.Identi
 		return err
 	}
 	table(w, "S/MIME, encrypting 2 KiB for one RSA-2048 key", raw, costs, names(contenders))
-	bare := costs[ours].wall - costs[parse].wall - costs[encode].wall
-	verdict(w, "Seal less parsing and base64, of raw RSA and AES", float64(bare)/float64(costs[raw].wall), 1.15, false)
+	bare := costs[ours].cpu - costs[parse].cpu - costs[encode].cpu
+	verdict(w, "CPU of Seal less parsing and base64, of raw RSA and AES", float64(bare)/float64(costs[raw].cpu), 1.15, false)
 	return nil
 }
 
@@ -209,6 +210,12 @@ func benchLargeSeal(w io.Writer, to *smimetest.Identity, c contentCipher, ssl *o
 		{ours, repeat(seal)},
 		{encode, repeat(func() error { return rawBase64(entity) })},
 	}
+	if c.held {
+		contenders = append(contenders, contender{"  a new buffer, filled", repeat(func() error {
+			_, err := io.ReadFull(bytes.NewReader(entity), make([]byte, len(entity), len(entity)+64))
+			return err
+		})})
+	}
 	contenders = append(contenders, peerEncryption(entity, to.Certificate, c.peer)...)
 	contenders = append(contenders, ssl.encryption(c.openssl)...)
 	costs, err := fastest(turns, 1, contenders...)
@@ -216,7 +223,7 @@ func benchLargeSeal(w io.Writer, to *smimetest.Identity, c contentCipher, ssl *o
 		return err
 	}
 	table(w, "S/MIME, encrypting 10 MiB with "+c.name, raw, costs, names(contenders))
-	verdict(w, "Seal less base64, of "+raw, float64(costs[ours].wall-costs[encode].wall)/float64(costs[raw].wall), c.goal, false)
+	verdict(w, "CPU of Seal less base64, of "+raw, float64(costs[ours].cpu-costs[encode].cpu)/float64(costs[raw].cpu), c.goal, false)
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (r *RevocationFiles) Check(ctx context.Context, certificate, issuer *x509.C
 }
 
 // NextUpdates returns when the newest list of each issuer ends, the first to end
-// first. A list that proves nothing counts as ended (the zero time).
+// first: the zero time for an issuer all of whose lists say nothing.
 func (r *RevocationFiles) NextUpdates(ctx context.Context) ([]time.Time, error) {
 	lists, err := r.files.get(ctx)
 	if err != nil {
@@ -69,7 +69,8 @@ func (r *RevocationFiles) NextUpdates(ctx context.Context) ([]time.Time, error) 
 	newest := map[string]*revocationList{}
 	for _, l := range lists {
 		issuer := string(l.list.RawIssuer)
-		if o := newest[issuer]; o == nil || l.list.ThisUpdate.After(o.list.ThisUpdate) {
+		o := newest[issuer]
+		if o == nil || l.usable && (!o.usable || l.list.ThisUpdate.After(o.list.ThisUpdate)) {
 			newest[issuer] = l
 		}
 	}

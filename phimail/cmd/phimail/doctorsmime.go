@@ -41,7 +41,7 @@ func (e *examination) smime(ctx context.Context, c *config) {
 	case !c.has(name):
 		e.note(name, checkWarn, "smime is set up and not among modes: nothing is sent by it", "add it to modes, or remove the block")
 	}
-	parts, err := e.app.smimeParts(c)
+	parts, err := e.app.smimeParts(c) //nolint:contextcheck // small files are read at once, without a context
 	if err != nil {
 		walk(err, func(err error) {
 			e.note(faultName(name, err), checkFail, err.Error(), "correct the file, or the path to it")
@@ -135,10 +135,14 @@ func (e *examination) recipients(ctx context.Context, c *config, files *smime.Ce
 			reasons[string(crypt.ErrSource)]++
 		}
 	}
-	detail := fmt.Sprintf("%d of %d addresses have a certificate that may be used; %d of them end within %d days", usable, len(addresses), ending, int(soon/(24*time.Hour)))
-	for _, r := range sortedKeys(reasons) {
-		detail += fmt.Sprintf("; %d: %s", reasons[r], r)
+	parts := []string{
+		fmt.Sprintf("%d of %d addresses have a certificate that may be used", usable, len(addresses)),
+		fmt.Sprintf("%d of them end within %d days", ending, int(soon/(24*time.Hour))),
 	}
+	for _, r := range sortedKeys(reasons) {
+		parts = append(parts, fmt.Sprintf("%d: %s", reasons[r], r))
+	}
+	detail := strings.Join(parts, "; ")
 	if usable < len(addresses) || ending > 0 {
 		e.note(name, checkWarn, detail, remedy)
 		return

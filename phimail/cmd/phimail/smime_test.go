@@ -247,8 +247,8 @@ func TestSMIMEModesDecideWhoMayGetLess(t *testing.T) {
 		t.Errorf("modes are %v", modes)
 	}
 	for _, m := range w.relay.Messages() {
-		if clear := bytes.Contains(m.Data, []byte("zq9body")); clear != slices.Contains(m.To, "ana@example.org") {
-			t.Errorf("in clear is %t for %v", clear, m.To)
+		if readable := bytes.Contains(m.Data, []byte("zq9body")); readable != slices.Contains(m.To, "ana@example.org") {
+			t.Errorf("in clear is %t for %v", readable, m.To)
 		}
 		if slices.Contains(m.To, dana) && !bytes.Contains(w.opened(t, m.Data, id), []byte("zq9body")) {
 			t.Error("openssl does not find the body")

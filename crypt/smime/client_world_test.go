@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/phimail/sdk/crypt"
@@ -31,7 +32,10 @@ const (
 	secretSubject = "Gr\u00fc\u00dfe: \u7d50\u679c \u2014 Friday"
 )
 
-// clientWorld has the authority and the keys of all. Its recipients are read-only.
+// clientPeople are made once: RSA keys take their time.
+var clientPeople = sync.OnceValue(newClientWorld)
+
+// clientWorld has the authority and the keys of all. It is read-only.
 type clientWorld struct {
 	root, middle *smimetest.Authority
 	recipients   map[smimetest.Kind]*smimetest.Identity

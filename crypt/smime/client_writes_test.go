@@ -17,7 +17,7 @@ import (
 
 func TestWeReadWhatGnuPGSealed(t *testing.T) {
 	t.Parallel()
-	w := newClientWorld()
+	w := clientPeople()
 	us := w.middle.Issue(smimetest.RSA2048, clinic)
 	c, ok := newGnuPGClient(t, w).(gnupgClient)
 	if !ok {
@@ -90,7 +90,7 @@ func secretWords() []string {
 
 func TestNoWordIsInAWholeSealedMessage(t *testing.T) {
 	t.Parallel()
-	w := newClientWorld()
+	w := clientPeople()
 	for _, f := range clientForms() {
 		if f.content == contentLarge || strings.HasPrefix(string(f.key), "rsa-4") {
 			continue // the same at more cost

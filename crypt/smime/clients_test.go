@@ -48,12 +48,12 @@ func mailClients() []func(*testing.T, *clientWorld) mailClient {
 
 // TestClientsReadWhatWeSeal sends a message of every form to every client. What
 // one can't read it must not read: then CLIENTS.md has to say that it can.
-func TestClientsReadWhatWeSeal(t *testing.T) {
+func TestClientsReadWhatWeSeal(t *testing.T) { //nolint:tparallel // the group is waited for
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
-	w := newClientWorld()
+	w := clientPeople()
 	forms := clientForms()
 	messages := make([]sealedForm, len(forms))
 	for i, f := range forms {

@@ -199,7 +199,11 @@ func (e *examination) assurance(ctx context.Context, c *config, t *carrier) {
 	case !c.has("tls"):
 		e.note(name, checkOK, "tls is not among modes, so nothing rests on the relay's TLS alone", "")
 	case !offer.TLS || !offer.Assurance.Meets(need):
-		e.note(name, checkFail, fmt.Sprintf("the relay gives assurance %s, and tls_assurance asks for %s: nothing can be sent by tls", offer.Assurance, need),
+		status := checkFail
+		if c.smime.line > 0 && c.has("smime") {
+			status = checkWarn // those with a certificate can be served
+		}
+		e.note(name, status, fmt.Sprintf("the relay gives assurance %s, and tls_assurance asks for %s: nothing can be sent by tls", offer.Assurance, need),
 			"get the relay's promise in writing and set transport.smtp.enforces_tls and tls_assurance: attested, or use a relay that offers REQUIRETLS")
 	default:
 		e.note(name, checkOK, fmt.Sprintf("the relay gives assurance %s, and tls_assurance asks for %s", offer.Assurance, need), "")

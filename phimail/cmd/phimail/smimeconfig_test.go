@@ -143,7 +143,9 @@ func TestDoctorLooksAtSMIME(t *testing.T) {
 			want: map[string]string{sign: checkFail}, code: exitConfig},
 		"a sender is another": {edit: [2]string{"tenant:", "senders: [billing@clinic.example]\ntenant:"}, want: map[string]string{sign: checkWarn}, detail: "senders[0]"},
 		"not among modes":     {edit: [2]string{sealedOnly, "modes: [tls]\n"}, want: map[string]string{"smime": checkWarn, certs: checkOK}},
-		"open key":            {prep: func(t *testing.T, w *ward) { chmod(t, w.office, "us.key", 0o644) }, want: map[string]string{"key file smime.sign_key": checkFail}, code: exitConfig},
+		"tls can't be used": {edit: [2]string{"tls_assurance: attested\n", ""}, prep: func(t *testing.T, w *ward) { w.editConfig(t, sealedOnly, "") },
+			want: map[string]string{"assurance": checkWarn, certs: checkOK}},
+		"open key": {prep: func(t *testing.T, w *ward) { chmod(t, w.office, "us.key", 0o644) }, want: map[string]string{"key file smime.sign_key": checkFail}, code: exitConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

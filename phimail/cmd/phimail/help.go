@@ -203,7 +203,7 @@ tls_assurance: attested          # the least for tls: recipient (the default) or
 smime:
   certs: [recipients/]           # files and directories: PEM, DER, PKCS#7
   trust: [smime-ca.pem]          # the authorities that these must lead to
-  crls: []                       # revocation lists: if any, of all these authorities and those below
+  crls: []                       # revocation lists; if any, then of all authorities
   sign_cert: us.pem              # our certificate with its chain; without one nothing is signed
   sign_key: us.key               # in PEM; leave it out for a PKCS#12 file in sign_cert
   # passphrase_env: P12_PASSWORD # or passphrase_file: of that PKCS#12 file

@@ -14,6 +14,7 @@ import (
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/smime"
+	"github.com/phimail/sdk/crypt/smime/internal/cms"
 	"github.com/phimail/sdk/crypt/smime/smimetest"
 )
 
@@ -105,6 +106,35 @@ func (w *clientWorld) seal(t *testing.T, f clientForm) sealedForm {
 	message.Write(out)
 	_, body, _ := strings.Cut(entity, "\r\n\r\n")
 	return sealedForm{message.Bytes(), encoded, []byte(body)}
+}
+
+// forgeries are encrypted to the RSA-2048 key, and signed by a stranger or
+// altered after signing. One is as it should be.
+func (w *clientWorld) forgeries(t *testing.T) map[string][]byte {
+	t.Helper()
+	to := []cms.Recipient{{Certificate: w.recipients[smimetest.RSA2048].Certificate, Transport: cms.PKCS1v15}}
+	sealed := func(signer smime.Identities, old, altered string) []byte {
+		signing, err := smime.NewSigner(smime.SignerConfig{Keys: signer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature, err := signing.Sign(t.Context(), letter(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed := strings.Replace(string(signature.Before)+text[signature.Skip:]+string(signature.After), old, altered, 1)
+		var out bytes.Buffer
+		if err := cms.Encrypt(&out, strings.NewReader(signed), int64(len(signed)), to, cms.AES256CBC); err != nil {
+			t.Fatal(err)
+		}
+		return []byte(carried("enveloped-data", out.Bytes()))
+	}
+	stranger := smimetest.NewAuthority().Issue(smimetest.P256, clinic)
+	return map[string][]byte{
+		"genuine":  sealed(w.signers[signerRSA], "", ""),
+		"altered":  sealed(w.signers[signerRSA], "midnight", "midday.."),
+		"stranger": sealed(identities(stranger), "", ""),
+	}
 }
 
 func letterOf(content string) string {

@@ -59,12 +59,15 @@ func TestClientsReadWhatWeSeal(t *testing.T) { //nolint:tparallel // the group i
 	for i, f := range forms {
 		messages[i] = w.seal(t, f)
 	}
+	forgeries := w.forgeries(t)
 	columns := make([]tableColumn, len(mailClients()))
 	t.Run("clients", func(t *testing.T) {
 		for i, start := range mailClients() {
 			t.Run([]string{"OpenSSL", "GnuPG", "NSS", "BouncyCastle"}[i], func(t *testing.T) {
 				t.Parallel()
-				columns[i] = receiveAll(t, start(t, w), forms, messages)
+				c := start(t, w)
+				columns[i] = receiveAll(t, c, forms, messages)
+				refusesForgeries(t, c, forgeries)
 			})
 		}
 	})
@@ -102,6 +105,17 @@ func receiveAll(t *testing.T, c mailClient, forms []clientForm, messages []seale
 		}
 	}
 	return column
+}
+
+// refusesForgeries shows that receive verifies, of what is encrypted well.
+func refusesForgeries(t *testing.T, c mailClient, forgeries map[string][]byte) {
+	t.Helper()
+	for name, message := range forgeries {
+		_, err := c.receive(t, message, smimetest.RSA2048)
+		if genuine := name == "genuine"; genuine != (err == nil) {
+			t.Errorf("%s, %s: %v", c.name(), name, err)
+		}
+	}
 }
 
 // compareTable holds the table against the file, if all clients are here in

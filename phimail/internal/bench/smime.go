@@ -175,7 +175,7 @@ func benchSmallSeal(w io.Writer, root *smimetest.Authority, to *smimetest.Identi
 	key := make([]byte, 32)
 	contenders := []contender{
 		{raw, repeat(func() error {
-			_, _ = rand.Read(key) // never fails
+			_, _ = rand.Read(key)                                                    // never fails
 			if _, err := rsa.EncryptPKCS1v15(rand.Reader, public, key); err != nil { //nolint:staticcheck // what every client reads
 				return err
 			}

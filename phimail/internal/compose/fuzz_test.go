@@ -23,6 +23,7 @@ func FuzzParse(f *testing.F) {
 		"To: a@b.example\n\n\xe9\n", "Content-Type: text/plain; name=\"\xc3\xa9\"\n\nx", "\n", "Subject:\n =?utf-8?q?=00?=\n\nx",
 		"Content-Type: multipart/mixed; boundary=b\n\n--b\n\n--b--", "Content-Type: message/rfc822\n\nSubject: \xc3\xa9\n\nx",
 		"Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: base64\n\nAAAA\n",
+		"Content-Transfer-Encoding: quoted-printable\n\n=",
 		"To: \"a b\"@b.example, g: =?utf-8?b?w6k=?= <c@d>;\nX-A: \xc3\xa9\n\nx",
 		"Content-Type: text/html; charset=x\nContent-Disposition: attachment; filename*0*=utf-8''%C3; filename*1*=%A9\n\n\xff",
 	} {
@@ -52,15 +53,26 @@ func FuzzParse(f *testing.F) {
 		}
 		text, html, files := p.Entity.Content()
 		text2, html2, files2 := again.Entity.Content()
+		if unreadable(files) {
+			return // the final line end that it lacked may have made it readable
+		}
 		if strings.TrimSpace(text) != strings.TrimSpace(text2) || strings.TrimSpace(html) != strings.TrimSpace(html2) || len(files) != len(files2) {
 			t.Errorf("content changed: %q, %q, %d files; %q, %q, %d files", text, html, len(files), text2, html2, len(files2))
 		}
-		for _, file := range files {
-			if r, err := file.Open(); err == nil {
-				_, _ = io.Copy(io.Discard, r)
-			}
-		}
 	})
+}
+
+// unreadable reads all files, and reports whether one of them can't be.
+func unreadable(files []compose.Attachment) bool {
+	found := false
+	for _, file := range files {
+		r, err := file.Open()
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		found = found || err != nil
+	}
+	return found
 }
 
 // FuzzHeader checks that whatever Check accepts comes back and brings no field of

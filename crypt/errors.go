@@ -90,57 +90,38 @@ func (r Reason) key() bool {
 }
 
 func (r Reason) words() string {
-	switch r {
-	case ErrNoKey, ErrNotFound:
-		return "no key is known for the recipient; add one, or use another mode"
-	case ErrExpired:
-		return "the recipient's key has expired; get a new one from them"
-	case ErrNotYetValid:
-		return "the recipient's key is not valid yet"
-	case ErrRevoked:
-		return "the recipient's key was revoked; get a new one from them"
-	case ErrRevocation:
-		return "nobody can say now whether the recipient's key was revoked; refresh the revocation lists"
-	case ErrWrongAddress:
-		return "the key is of another address than the recipient's"
-	case ErrPurpose:
-		return "the recipient's certificate is not for e-mail (no emailProtection)"
-	case ErrUsage:
-		return "the recipient's key is not for encryption"
-	case ErrUntrusted:
-		return "the recipient's certificate leads to no configured trust anchor"
-	case ErrWeak:
-		return "the recipient's key is too weak; RSA needs 2048 bits"
-	case ErrUnsupported:
-		return "the recipient's key is of a kind that is not supported"
-	case ErrSource:
-		return "the source of keys failed; check it, then try again"
-	case ErrSigner:
-		return "the signing key is missing, unfit or failed; check the configuration"
-	case ErrFIPS:
-		return "what the recipient reads is not allowed in FIPS 140-3 mode; use a form that is, such as RSA-OAEP"
-	case ErrEntity:
-		return "the message could not be read"
-	case ErrWrite:
-		return "the sealed message could not be written"
-	case ErrMalformed:
-		return "the message is malformed"
-	case ErrIntegrity:
-		return "the message was altered or damaged"
-	case ErrRecipient:
-		return "the message is for none of the keys at hand"
-	case ErrUnsigned:
-		return "the message is not signed inside"
-	case ErrSignature:
-		return "the signature does not verify"
-	case ErrTooLarge:
-		return "the message is over the limit"
-	case ErrAlgorithm:
-		return "the message uses an algorithm that is not read"
-	case ErrConfig:
-		return "the configuration is not valid"
-	case ErrCanceled:
-		return "the context ended"
+	if s, ok := words[r]; ok {
+		return s
 	}
 	return string(r)
+}
+
+// words say what is wrong with each reason, and what to do.
+var words = map[Reason]string{
+	ErrNoKey:        "no key is known for the recipient; add one, or use another mode",
+	ErrNotFound:     "no key is known for the recipient; add one, or use another mode",
+	ErrExpired:      "the recipient's key has expired; get a new one from them",
+	ErrNotYetValid:  "the recipient's key is not valid yet",
+	ErrRevoked:      "the recipient's key was revoked; get a new one from them",
+	ErrRevocation:   "nobody can say now whether the recipient's key was revoked; refresh the revocation lists",
+	ErrWrongAddress: "the key is of another address than the recipient's",
+	ErrPurpose:      "the recipient's certificate is not for e-mail (no emailProtection)",
+	ErrUsage:        "the recipient's key is not for encryption",
+	ErrUntrusted:    "the recipient's certificate leads to no configured trust anchor",
+	ErrWeak:         "the recipient's key is too weak; RSA needs 2048 bits",
+	ErrUnsupported:  "the recipient's key is of a kind that is not supported",
+	ErrSource:       "the source of keys failed; check it, then try again",
+	ErrSigner:       "the signing key is missing, unfit or failed; check the configuration",
+	ErrFIPS:         "what the recipient reads is not allowed in FIPS 140-3 mode; use a form that is, such as RSA-OAEP",
+	ErrEntity:       "the message could not be read",
+	ErrWrite:        "the sealed message could not be written",
+	ErrMalformed:    "the message is malformed",
+	ErrIntegrity:    "the message was altered or damaged",
+	ErrRecipient:    "the message is for none of the keys at hand",
+	ErrUnsigned:     "the message is not signed inside",
+	ErrSignature:    "the signature does not verify",
+	ErrTooLarge:     "the message is over the limit",
+	ErrAlgorithm:    "the message uses an algorithm that is not read",
+	ErrConfig:       "the configuration is not valid",
+	ErrCanceled:     "the context ended",
 }

@@ -63,16 +63,16 @@ func (r *planned) route() route {
 // pack seals and signs all parcels. It returns false if the content is no longer
 // the plan's; other faults stop the recipients they concern.
 func (a *attempt) pack(ctx context.Context, parcels []*parcel) bool {
-	var clear *letter
+	var inClear *letter
 	for _, p := range parcels {
-		l := clear
+		l := inClear
 		var err error
 		switch {
 		case p.route.mode != policy.TLS:
 			l, err = a.seal(ctx, p)
 		case l == nil:
 			l, err = a.finishClear(ctx)
-			clear = l
+			inClear = l
 		}
 		switch {
 		case err == nil:

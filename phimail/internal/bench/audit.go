@@ -14,10 +14,17 @@ import (
 	"github.com/phimail/sdk/audit/auditfile"
 )
 
-// scratch is a directory on the disk that this runs from, since a tmpfs has no
-// fsync to speak of.
+// scratch is a directory beside the build cache, which is on a disk: a tmpfs has
+// no fsync to speak of.
 func scratch() (dir string, remove func(), err error) {
-	dir, err = os.MkdirTemp(".", "bench-*")
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return "", nil, err
+	}
+	dir, err = os.MkdirTemp(base, "phimail-bench-*")
 	if err != nil {
 		return "", nil, err
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 // The comparisons run to their end, on few messages: what they find is for
 // README.md and not judged here.
 func TestEveryComparisonRuns(t *testing.T) {
-	t.Chdir(t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	var out bytes.Buffer
 	if err := run(&out, 16); err != nil {
 		t.Fatal(err)

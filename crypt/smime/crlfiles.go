@@ -89,7 +89,10 @@ func (r *RevocationFiles) NextUpdates(ctx context.Context) ([]time.Time, error) 
 func parseRevocationFile(_ string, data []byte) (lists []*revocationList, ok bool) {
 	if !bytes.Contains(data, []byte("-----BEGIN ")) {
 		l, ok := parseRevocationList(data)
-		return []*revocationList{l}, ok
+		if !ok {
+			return nil, false
+		}
+		return []*revocationList{l}, true
 	}
 	for {
 		var block *pem.Block

@@ -54,7 +54,6 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 		a.deliver(ctx, p)
 	}
 	if a.unrecorded != nil {
-		c.stopped.Store(true)
 		return a.receipt, &callError{class: ErrOutcomeNotRecorded, cause: errors.Join(a.unrecorded, a.receipt.err())}
 	}
 	return a.receipt, a.receipt.err()
@@ -93,11 +92,12 @@ func (a *attempt) deliver(ctx context.Context, p *parcel) {
 	if p.letter == nil || a.receipt.Recipients[p.items[0]].Status != Planned {
 		return // its outcome is recorded already
 	}
-	switch err := p.publish(ctx); {
+	switch {
+	case a.unrecorded != nil:
+		a.stop(p.items, RecipientError{Class: ErrStopped, Status: Refused, Code: CodeAudit, Retryable: true},
+			"the outcome of another recipient could not be recorded")
 	case ctx.Err() != nil:
 		a.stop(p.items, canceled(ctx), "the caller's context ended before anything was sent")
-	case err != nil:
-		a.stop(p.items, sealError(err), "the sealed message could not be published")
 	default:
 		a.handOver(ctx, p)
 	}
@@ -111,11 +111,17 @@ func (a *attempt) deliver(ctx context.Context, p *parcel) {
 	defer cancel()
 	if err := a.plan.client.cfg.Audit.Append(ctx, events); err != nil {
 		a.unrecorded = errors.Join(a.unrecorded, err)
+		a.plan.client.stopped.Store(true)
 	}
 }
 
-// handOver calls the transport and believes of its result what is consistent.
+// handOver publishes what is sealed so, calls the transport and believes of its
+// result what is consistent.
 func (a *attempt) handOver(ctx context.Context, p *parcel) {
+	if err := p.publish(ctx); err != nil {
+		a.stop(p.items, sealError(err), "the sealed message could not be published")
+		return
+	}
 	env, committed := a.envelope(ctx, p)
 	res, err := guardSend(ctx, a.plan.client.cfg.Transport, env)
 	for n, i := range p.items {

@@ -89,6 +89,27 @@ func TestClientStopsWhenAnOutcomeCannotBeRecorded(t *testing.T) {
 	}
 }
 
+// Nothing more is handed over, not even to others of the same message.
+func TestAnUnrecordedOutcomeStopsTheRestOfTheMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.relay.send = func(ctx context.Context, env *transport.Envelope) (*transport.Result, error) {
+		w.sink.FailNext(errors.New("gone"))
+		return w.relay.take(ctx, env)
+	}
+	msg := reminder("a@patient.example")
+	msg.Bcc = to("b@patient.example", "c@patient.example")
+	receipt, err := w.client.Send(t.Context(), msg)
+	if sent, received := w.relay.count(); sent != 1 || received != 1 || !errors.Is(err, phimail.ErrOutcomeNotRecorded) {
+		t.Errorf("%d transactions, %d received, error %v", sent, received, err)
+	}
+	for i, want := range []phimail.Status{phimail.Accepted, phimail.Refused, phimail.Refused} {
+		if got := receipt.Recipients[i].Status; got != want {
+			t.Errorf("recipient %d: %s, want %s", i, got, want)
+		}
+	}
+}
+
 func TestBccRecipientsGetTransactionsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -50,7 +50,17 @@ type Key struct {
 	NotAfter time.Time
 	// Data is the public key in the sealer's own encoding.
 	Data []byte
+	// Discovered says that the key was found where others may put one: in the
+	// recipient's domain, by its web server or name service.
+	Discovered bool
+	// Pinned is the fingerprint of the discovered key that was used for the
+	// recipient before, empty if there was none.
+	Pinned string
 }
+
+// Changed reports whether another key than this one was used for the recipient
+// before: they have a new one, or somebody else has put theirs in its place.
+func (k *Key) Changed() bool { return k.Discovered && k.Pinned != "" && k.Pinned != k.Fingerprint }
 
 // Job is one message to seal, for recipients who get the same bytes.
 type Job struct {

@@ -19,7 +19,7 @@ func TestErrorsMatchTheirReasonAndClass(t *testing.T) {
 	t.Parallel()
 	keys := []crypt.Reason{
 		crypt.ErrNoKey, crypt.ErrNotFound, crypt.ErrExpired, crypt.ErrNotYetValid, crypt.ErrRevoked, crypt.ErrRevocation,
-		crypt.ErrWrongAddress, crypt.ErrPurpose, crypt.ErrUsage, crypt.ErrUntrusted, crypt.ErrWeak, crypt.ErrUnsupported,
+		crypt.ErrWrongAddress, crypt.ErrPurpose, crypt.ErrUsage, crypt.ErrUntrusted, crypt.ErrWeak, crypt.ErrUnsupported, crypt.ErrChanged, crypt.ErrUnproven,
 	}
 	others := []crypt.Reason{
 		crypt.ErrSource, crypt.ErrSigner, crypt.ErrFIPS, crypt.ErrEntity, crypt.ErrWrite, crypt.ErrMalformed, crypt.ErrIntegrity,
@@ -65,4 +65,21 @@ func ExampleError() {
 	// Output:
 	// planning: crypt: the recipient's key has expired; get a new one from them
 	// true true
+}
+
+func TestAnotherDiscoveredKeyIsAChange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		key  crypt.Key
+		want bool
+	}{
+		{crypt.Key{Fingerprint: "b", Pinned: "a", Discovered: true}, true},
+		{crypt.Key{Fingerprint: "a", Pinned: "a", Discovered: true}, false},
+		{crypt.Key{Fingerprint: "a", Discovered: true}, false},
+		{crypt.Key{Fingerprint: "b", Pinned: "a"}, false},
+	} {
+		if c.key.Changed() != c.want {
+			t.Errorf("%+v: %t", c.key, !c.want)
+		}
+	}
 }

@@ -27,6 +27,8 @@ const (
 	ErrUntrusted    Reason = "key-untrusted"
 	ErrWeak         Reason = "key-weak" // RSA under 2048 bits, or a curve or hash not allowed
 	ErrUnsupported  Reason = "key-unsupported"
+	ErrChanged      Reason = "key-changed"  // another key than the one that was used before
+	ErrUnproven     Reason = "key-unproven" // found, but without the proof that its source needs
 )
 
 // Other reasons.
@@ -82,7 +84,7 @@ func (e *Error) Format(f fmt.State, _ rune) {
 func (r Reason) key() bool {
 	switch r {
 	case ErrNoKey, ErrNotFound, ErrExpired, ErrNotYetValid, ErrRevoked, ErrRevocation, ErrWrongAddress, ErrPurpose, ErrUsage,
-		ErrUntrusted, ErrWeak, ErrUnsupported:
+		ErrUntrusted, ErrWeak, ErrUnsupported, ErrChanged, ErrUnproven:
 		return true
 	default:
 		return false
@@ -110,6 +112,8 @@ var words = map[Reason]string{
 	ErrUntrusted:    "the recipient's certificate leads to no configured trust anchor",
 	ErrWeak:         "the recipient's key is too weak; RSA needs 2048 bits",
 	ErrUnsupported:  "the recipient's key is of a kind that is not supported",
+	ErrChanged:      "another key was used for the recipient before; ask them by another way whether the new one is theirs",
+	ErrUnproven:     "a key of the recipient was found without the proof that it is theirs, such as DNSSEC's",
 	ErrSource:       "the source of keys failed; check it, then try again",
 	ErrSigner:       "the signing key is missing, unfit or failed; check the configuration",
 	ErrFIPS:         "what the recipient reads is not allowed in FIPS 140-3 mode; use a form that is, such as RSA-OAEP",

@@ -5,84 +5,25 @@ import (
 	"encoding/asn1"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
-	"golang.org/x/net/idna"
+
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 )
-
-// maxMailbox bounds an address that is looked at, in bytes. SMTP has 320.
-const maxMailbox = 1024
-
-// mailbox is an address in the form in which two are compared: the local part
-// without quotes, the domain in lower case and as A-labels (RFC 9598 section 5).
-type mailbox struct{ local, domain string }
-
-// parseMailbox reads a bare address, as net/mail gives it or as it stands in a
-// certificate.
-func parseMailbox(address string) (mailbox, bool) {
-	at := strings.LastIndexByte(address, '@')
-	if at <= 0 || len(address) > maxMailbox || !utf8.ValidString(address) {
-		return mailbox{}, false
-	}
-	m := mailbox{local: unquoted(address[:at])}
-	var ok bool
-	m.domain, ok = normalDomain(address[at+1:])
-	return m, ok && m.local != ""
-}
-
-func normalDomain(domain string) (string, bool) {
-	if strings.HasPrefix(domain, "[") { // an address literal
-		return strings.ToLower(domain), true
-	}
-	domain, err := idna.Lookup.ToASCII(domain)
-	return domain, err == nil && domain != ""
-}
-
-// unquoted takes the quotes off a quoted string (RFC 5321 section 4.1.2), which
-// net/mail's parser does too.
-func unquoted(local string) string {
-	if len(local) < 2 || local[0] != '"' || local[len(local)-1] != '"' {
-		return local
-	}
-	var b strings.Builder
-	for i := 1; i < len(local)-1; i++ {
-		if local[i] == '\\' && i+1 < len(local)-1 {
-			i++
-		}
-		b.WriteByte(local[i])
-	}
-	return b.String()
-}
-
-// near is equal for addresses that people would take for one: those that differ
-// only in the case of the local part.
-func (m mailbox) near() mailbox { return mailbox{strings.ToLower(m.local), m.domain} }
-
-func (m mailbox) ascii() bool { return isASCII(m.local) }
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
 
 // mailboxesOf returns the addresses that a certificate is for. An rfc822Name is
 // ASCII, a SmtpUTF8Mailbox has a local part that is not (RFC 9598 section 3): one
 // that could stand in an rfc822Name would evade name constraints on these.
-func mailboxesOf(c *x509.Certificate) []mailbox {
-	var list []mailbox
+func mailboxesOf(c *x509.Certificate) []mailbox.Mailbox {
+	var list []mailbox.Mailbox
 	for _, a := range c.EmailAddresses {
-		if m, ok := parseMailbox(a); ok && isASCII(a) {
+		if m, ok := mailbox.Parse(a); ok && mailbox.IsASCII(a) {
 			list = append(list, m)
 		}
 	}
 	for _, a := range internationalNames(c) {
-		if m, ok := parseMailbox(a); ok && !m.ascii() {
+		if m, ok := mailbox.Parse(a); ok && !m.ASCII() {
 			list = append(list, m)
 		}
 	}
@@ -139,10 +80,11 @@ func appendUTF8Mailbox(list []string, name cryptobyte.String) []string {
 // international address. crypto/x509 holds only rfc822Names against them;
 // RFC 9598 section 6 has them count here too. chain begins with the certificate
 // that m stands in.
-func (m mailbox) excluded(chain []*x509.Certificate) bool {
+func excluded(m mailbox.Mailbox, chain []*x509.Certificate) bool {
+	under := func(constraint string) bool { return within(m, constraint) }
 	for _, authority := range chain[1:] {
-		if slices.ContainsFunc(authority.ExcludedEmailAddresses, m.within) ||
-			len(authority.PermittedEmailAddresses) > 0 && !slices.ContainsFunc(authority.PermittedEmailAddresses, m.within) {
+		if slices.ContainsFunc(authority.ExcludedEmailAddresses, under) ||
+			len(authority.PermittedEmailAddresses) > 0 && !slices.ContainsFunc(authority.PermittedEmailAddresses, under) {
 			return true
 		}
 	}
@@ -151,13 +93,13 @@ func (m mailbox) excluded(chain []*x509.Certificate) bool {
 
 // within reports whether m falls under a constraint on rfc822Names: an address,
 // a host, or with a leading dot all below a domain (RFC 5280 section 4.2.1.10).
-func (m mailbox) within(constraint string) bool {
+func within(m mailbox.Mailbox, constraint string) bool {
 	if strings.Contains(constraint, "@") {
-		c, ok := parseMailbox(constraint)
+		c, ok := mailbox.Parse(constraint)
 		return ok && c == m
 	}
 	if rest, ok := strings.CutPrefix(constraint, "."); ok {
-		return strings.HasSuffix(m.domain, "."+strings.ToLower(rest))
+		return strings.HasSuffix(m.Domain, "."+strings.ToLower(rest))
 	}
-	return strings.EqualFold(m.domain, constraint)
+	return strings.EqualFold(m.Domain, constraint)
 }

@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/phimail/sdk/crypt/internal/mailbox"
+	"github.com/phimail/sdk/crypt/internal/watch"
 )
 
 // maxCertificateFile is the greatest size of a file with certificates, in bytes.
@@ -37,17 +40,17 @@ type CertificateFilesConfig struct {
 // file that is named in Paths it can't say, and nothing is sent. It is safe for
 // concurrent use.
 type CertificateFiles struct {
-	files watched[*certificateIndex]
+	files watch.Files[*certificateIndex]
 }
 
 // NewCertificateFiles reads the files once. Each path that is missing, and each
 // file among them without a certificate, is a [*FieldError], joined.
 func NewCertificateFiles(cfg CertificateFilesConfig) (*CertificateFiles, error) {
-	f := &CertificateFiles{files: watched[*certificateIndex]{
-		paths: slices.Clone(cfg.Paths), limit: maxCertificateFile, every: cfg.Every, clock: cfg.Clock, parse: indexFile, merge: mergeIndexes,
+	f := &CertificateFiles{files: watch.Files[*certificateIndex]{
+		Paths: slices.Clone(cfg.Paths), Limit: maxCertificateFile, Every: cfg.Every, Clock: cfg.Clock, Parse: indexFile, Merge: mergeIndexes,
 	}}
 	if cfg.Clock == nil {
-		f.files.clock = time.Now
+		f.files.Clock = time.Now
 	}
 	if len(cfg.Paths) == 0 {
 		return f, &FieldError{Field: "Paths", Problem: "empty; name the files that hold recipients' certificates"}
@@ -59,16 +62,16 @@ func NewCertificateFiles(cfg CertificateFilesConfig) (*CertificateFiles, error) 
 // name, in the subject itself, where it doesn't count but explains itself, or in
 // the name of their file.
 func (f *CertificateFiles) Certificates(ctx context.Context, address mail.Address) ([]Candidate, error) {
-	index, err := f.files.get(ctx)
+	index, err := f.files.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m, ok := parseMailbox(address.Address)
+	m, ok := mailbox.Parse(address.Address)
 	if !ok {
 		return nil, nil
 	}
 	var list []Candidate
-	for _, c := range index.people[m.near()] {
+	for _, c := range index.people[m.Near()] {
 		list = append(list, Candidate{Certificate: c, Intermediates: index.above(c), Source: "file"})
 	}
 	return list, nil
@@ -77,7 +80,7 @@ func (f *CertificateFiles) Certificates(ctx context.Context, address mail.Addres
 // Addresses returns all addresses that certificates of the files name, each once
 // and in order: for a look at whether they may be used, by [Sealer.Find].
 func (f *CertificateFiles) Addresses(ctx context.Context) ([]mail.Address, error) {
-	index, err := f.files.get(ctx)
+	index, err := f.files.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +89,13 @@ func (f *CertificateFiles) Addresses(ctx context.Context) ([]mail.Address, error
 		found := false
 		for _, c := range list {
 			for _, m := range namesOf(c) {
-				if m.near() == near {
-					names, found = append(names, m.local+"@"+m.domain), true
+				if m.Near() == near {
+					names, found = append(names, m.Local+"@"+m.Domain), true
 				}
 			}
 		}
 		if !found { // only the name of a file says so
-			names = append(names, near.local+"@"+near.domain)
+			names = append(names, near.Local+"@"+near.Domain)
 		}
 	}
 	slices.Sort(names)
@@ -106,18 +109,18 @@ func (f *CertificateFiles) Addresses(ctx context.Context) ([]mail.Address, error
 
 // certificateIndex finds certificates by address, and authorities by name.
 type certificateIndex struct {
-	people      map[mailbox][]*x509.Certificate
+	people      map[mailbox.Mailbox][]*x509.Certificate
 	authorities map[string][]*x509.Certificate
 }
 
 func newCertificateIndex() *certificateIndex {
-	return &certificateIndex{people: map[mailbox][]*x509.Certificate{}, authorities: map[string][]*x509.Certificate{}}
+	return &certificateIndex{people: map[mailbox.Mailbox][]*x509.Certificate{}, authorities: map[string][]*x509.Certificate{}}
 }
 
 func indexFile(name string, data []byte) (*certificateIndex, bool) {
 	certificates := parseCertificates(data)
 	index := newCertificateIndex()
-	stem, named := parseMailbox(strings.TrimSuffix(name, filepath.Ext(name)))
+	stem, named := mailbox.Parse(strings.TrimSuffix(name, filepath.Ext(name)))
 	for _, c := range certificates {
 		if c.IsCA {
 			index.authorities[string(c.RawSubject)] = append(index.authorities[string(c.RawSubject)], c)
@@ -127,13 +130,13 @@ func indexFile(name string, data []byte) (*certificateIndex, bool) {
 			names = append(names, stem)
 		}
 		for _, m := range names {
-			index.add(m.near(), c)
+			index.add(m.Near(), c)
 		}
 	}
 	return index, len(certificates) > 0
 }
 
-func (x *certificateIndex) add(m mailbox, c *x509.Certificate) {
+func (x *certificateIndex) add(m mailbox.Mailbox, c *x509.Certificate) {
 	if !slices.ContainsFunc(x.people[m], c.Equal) {
 		x.people[m] = append(x.people[m], c)
 	}
@@ -175,7 +178,7 @@ func (x *certificateIndex) above(c *x509.Certificate) []*x509.Certificate {
 var oidEmailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1} // RFC 2985 section 5.2.1
 
 // namesOf returns the addresses under which a certificate is looked for.
-func namesOf(c *x509.Certificate) []mailbox {
+func namesOf(c *x509.Certificate) []mailbox.Mailbox {
 	names := mailboxesOf(c)
 	texts := []string{c.Subject.CommonName}
 	for _, n := range c.Subject.Names {
@@ -184,7 +187,7 @@ func namesOf(c *x509.Certificate) []mailbox {
 		}
 	}
 	for _, s := range texts {
-		if m, ok := parseMailbox(s); ok && !slices.Contains(names, m) {
+		if m, ok := mailbox.Parse(s); ok && !slices.Contains(names, m) {
 			names = append(names, m)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 )
 
 // chosen is the certificate that a recipient's messages are encrypted to.
@@ -22,7 +24,7 @@ func (c *chosen) certificate() *x509.Certificate { return c.chain[0] }
 // none may, its error is that of the one which came furthest through the checks,
 // and of the newest among equals.
 func (v *verifier) choose(ctx context.Context, source KeySource, address mail.Address, at time.Time) (*chosen, error) {
-	m, ok := parseMailbox(address.Address)
+	m, ok := mailbox.Parse(address.Address)
 	if !ok {
 		return nil, fail(crypt.ErrNotFound)
 	}
@@ -55,7 +57,7 @@ func candidatesOf(ctx context.Context, source KeySource, address mail.Address) (
 	if err := ctx.Err(); err != nil {
 		return nil, foreign(crypt.ErrCanceled, err)
 	}
-	defer guard(crypt.ErrSource, &err)
+	defer fault.Guard(crypt.ErrSource, &err)
 	list, err = source.Certificates(ctx, address)
 	if err != nil {
 		return nil, foreign(crypt.ErrSource, err)

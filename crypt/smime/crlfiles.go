@@ -8,6 +8,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/phimail/sdk/crypt/internal/watch"
 )
 
 // maxRevocationFile is the greatest size of a file with revocation lists, in
@@ -24,7 +26,7 @@ const maxRevocationFile = 64 << 20
 // have the latter. Lists that are indirect, partial or only about changes
 // (delta lists) say nothing.
 type RevocationFiles struct {
-	files watched[[]*revocationList]
+	files watch.Files[[]*revocationList]
 }
 
 // NewRevocationFiles reads files and directories. A path that is missing, or a
@@ -32,15 +34,15 @@ type RevocationFiles struct {
 // directory are passed over. Afterwards a file that is missing or not a list
 // makes every answer an error.
 func NewRevocationFiles(paths ...string) (*RevocationFiles, error) {
-	r := &RevocationFiles{files: watched[[]*revocationList]{
-		paths: paths, limit: maxRevocationFile, parse: parseRevocationFile, merge: joined[*revocationList],
+	r := &RevocationFiles{files: watch.Files[[]*revocationList]{
+		Paths: paths, Limit: maxRevocationFile, Parse: parseRevocationFile, Merge: joined[*revocationList],
 	}}
 	return r, pathFaults(&r.files, "a readable file with revocation lists in PEM or DER, or a directory")
 }
 
 // Check looks for the newest list that covers certificate.
 func (r *RevocationFiles) Check(ctx context.Context, certificate, issuer *x509.Certificate, at time.Time) (Status, error) {
-	lists, err := r.files.get(ctx)
+	lists, err := r.files.Get(ctx)
 	if err != nil {
 		return Unknown, err
 	}
@@ -62,7 +64,7 @@ func (r *RevocationFiles) Check(ctx context.Context, certificate, issuer *x509.C
 // NextUpdates returns when the newest list of each issuer ends, the first to end
 // first: the zero time for an issuer all of whose lists say nothing.
 func (r *RevocationFiles) NextUpdates(ctx context.Context) ([]time.Time, error) {
-	lists, err := r.files.get(ctx)
+	lists, err := r.files.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +122,9 @@ func joined[T any](files [][]T) []T {
 }
 
 // pathFaults returns a FieldError for each path that can't be used.
-func pathFaults[T any](w *watched[T], wanted string) error {
+func pathFaults[T any](w *watch.Files[T], wanted string) error {
 	var faults []error
-	for _, i := range w.faults() {
+	for _, i := range w.Faults() {
 		faults = append(faults, &FieldError{Field: indexed("Paths", i), Problem: "not " + wanted})
 	}
 	return errors.Join(faults...)

@@ -1,10 +1,8 @@
 package smime
 
 import (
-	"context"
-	"errors"
-
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
 )
 
 // FieldError is one fault of a configuration. It matches crypt.ErrConfig.
@@ -21,30 +19,8 @@ func (e *FieldError) Error() string { return "smime: " + e.Field + ": " + e.Prob
 // Unwrap returns crypt.ErrConfig.
 func (e *FieldError) Unwrap() error { return crypt.ErrConfig }
 
-func fail(r crypt.Reason) error { return &crypt.Error{Reason: r} }
+func fail(r crypt.Reason) error { return fault.New(r) }
 
-// foreign returns what is shown of the error of somebody's source: nothing but
-// that a context ended.
-func foreign(r crypt.Reason, err error) error {
-	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, cause) {
-			return &crypt.Error{Reason: crypt.ErrCanceled, Retry: true, Cause: cause}
-		}
-	}
-	return &crypt.Error{Reason: r, Retry: true}
-}
+func foreign(r crypt.Reason, err error) error { return fault.Foreign(r, err) }
 
-// reasonOf returns the reason of an error of ours.
-func reasonOf(err error) crypt.Reason {
-	if e, ok := errors.AsType[*crypt.Error](err); ok {
-		return e.Reason
-	}
-	return ""
-}
-
-// guard turns a panic of somebody's source into the error of reason r.
-func guard(r crypt.Reason, err *error) {
-	if recover() != nil {
-		*err = &crypt.Error{Reason: r}
-	}
-}
+func reasonOf(err error) crypt.Reason { return fault.ReasonOf(err) }

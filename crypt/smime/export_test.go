@@ -23,7 +23,7 @@ func Listed(ctx context.Context, name string, data []byte, trust *x509.CertPool)
 			}
 			return all, nil
 		})
-		a := m.local + "@" + m.domain
+		a := m.Local + "@" + m.Domain
 		_, answers[a] = v.choose(ctx, source, mail.Address{Address: a}, time.Now())
 	}
 	return answers, ok

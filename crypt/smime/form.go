@@ -12,6 +12,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
 )
 
@@ -50,13 +51,13 @@ type FormRule struct {
 
 // forms are rules that can be asked.
 type forms struct {
-	people  map[mailbox]Form
+	people  map[mailbox.Mailbox]Form
 	domains map[string]Form
 	fips    bool
 }
 
 func newForms(rules []FormRule, fips bool) (*forms, []error) {
-	f := &forms{people: map[mailbox]Form{}, domains: map[string]Form{}, fips: fips || fips140.Enforced()}
+	f := &forms{people: map[mailbox.Mailbox]Form{}, domains: map[string]Form{}, fips: fips || fips140.Enforced()}
 	var faults []error
 	for i, r := range rules {
 		switch r.Form {
@@ -65,10 +66,10 @@ func newForms(rules []FormRule, fips bool) (*forms, []error) {
 			faults = append(faults, &FieldError{Field: indexed("Forms", i) + ".Form", Problem: "unknown; it is standard, oaep, gcm or announced"})
 		}
 		var twice bool
-		if m, ok := parseMailbox(r.For); ok {
+		if m, ok := mailbox.Parse(r.For); ok {
 			_, twice = f.people[m]
 			f.people[m] = r.Form
-		} else if d, ok := normalDomain(r.For); ok && !strings.Contains(r.For, "@") {
+		} else if d, ok := mailbox.Domain(r.For); ok && !strings.Contains(r.For, "@") {
 			_, twice = f.domains[d]
 			f.domains[d] = r.Form
 		} else {
@@ -83,10 +84,10 @@ func newForms(rules []FormRule, fips bool) (*forms, []error) {
 
 // of returns how messages to a recipient are encrypted.
 func (f *forms) of(to mail.Address, c *x509.Certificate) (cms.Cipher, cms.Transport, error) {
-	m, _ := parseMailbox(to.Address)
+	m, _ := mailbox.Parse(to.Address)
 	form, ok := f.people[m]
 	if !ok {
-		form = f.domains[m.domain]
+		form = f.domains[m.Domain]
 	}
 	cipher, transport := cms.AES256CBC, cms.PKCS1v15
 	switch form {

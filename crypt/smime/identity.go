@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 	"github.com/phimail/sdk/crypt/smime/internal/sign"
 )
 
@@ -49,7 +51,7 @@ func (s Identities) Identities(context.Context) ([]Identity, error) { return s, 
 // the checks that a recipient's has to, but for those of trust and revocation,
 // which are the readers' to make.
 func signerFor(ctx context.Context, source SignerSource, from mail.Address, at time.Time) (*sign.Identity, error) {
-	m, ok := parseMailbox(from.Address)
+	m, ok := mailbox.Parse(from.Address)
 	if !ok {
 		return nil, fail(crypt.ErrSigner)
 	}
@@ -75,7 +77,7 @@ func signerFor(ctx context.Context, source SignerSource, from mail.Address, at t
 	return best, nil
 }
 
-func (i *Identity) signsFor(m mailbox, at time.Time) bool {
+func (i *Identity) signsFor(m mailbox.Mailbox, at time.Time) bool {
 	c := i.Certificate
 	return c != nil && checkAddress(c, m) == "" && checkKey(c) == "" && checkStrength(c) == "" &&
 		checkPurpose(c) == "" && checkUsage(c, toSign) == "" && checkDates(c, at) == ""
@@ -85,7 +87,7 @@ func signersOf(ctx context.Context, source SignerSource, from mail.Address) (lis
 	if err := ctx.Err(); err != nil {
 		return nil, foreign(crypt.ErrCanceled, err)
 	}
-	defer guard(crypt.ErrSigner, &err)
+	defer fault.Guard(crypt.ErrSigner, &err)
 	if list, err = source.SignersFor(ctx, from); err != nil {
 		return nil, foreign(crypt.ErrSigner, err)
 	}

@@ -11,6 +11,9 @@ import (
 	"slices"
 
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/phimail/sdk/crypt/internal/mailbox"
+	"github.com/phimail/sdk/crypt/internal/watch"
 )
 
 // maxIdentityFile is the greatest size of a file with a private key, in bytes.
@@ -41,7 +44,7 @@ type IdentityFiles struct {
 }
 
 type identityFile struct {
-	watched[identityParts]
+	watch.Files[identityParts]
 
 	pss bool
 }
@@ -62,9 +65,9 @@ func NewIdentityFiles(files ...IdentityFile) (*IdentityFiles, error) {
 		if f.Key != "" {
 			paths = append(paths, f.Key)
 		}
-		one := &identityFile{pss: f.PSS, watched: watched[identityParts]{
-			paths: paths, limit: maxIdentityFile, merge: mergeParts,
-			parse: func(_ string, data []byte) (identityParts, bool) { return parseIdentity(data, f.Password) },
+		one := &identityFile{pss: f.PSS, Files: watch.Files[identityParts]{
+			Paths: paths, Limit: maxIdentityFile, Merge: mergeParts,
+			Parse: func(_ string, data []byte) (identityParts, bool) { return parseIdentity(data, f.Password) },
 		}}
 		if _, err := one.identity(context.Background()); err != nil {
 			faults = append(faults, &FieldError{
@@ -80,7 +83,7 @@ func NewIdentityFiles(files ...IdentityFile) (*IdentityFiles, error) {
 
 // SignersFor returns the identities whose certificate names the address.
 func (s *IdentityFiles) SignersFor(ctx context.Context, from mail.Address) ([]Identity, error) {
-	m, ok := parseMailbox(from.Address)
+	m, ok := mailbox.Parse(from.Address)
 	all, err := s.Identities(ctx)
 	if err != nil || !ok {
 		return nil, err
@@ -104,7 +107,7 @@ func (s *IdentityFiles) Identities(ctx context.Context) ([]Identity, error) {
 
 // identity pairs the key with its certificate. The others are the chain.
 func (f *identityFile) identity(ctx context.Context) (Identity, error) {
-	parts, err := f.get(ctx)
+	parts, err := f.Get(ctx)
 	if err != nil {
 		return Identity{}, err
 	}

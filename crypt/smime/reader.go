@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
 	"github.com/phimail/sdk/crypt/internal/header"
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
 	"github.com/phimail/sdk/crypt/smime/internal/sign"
 )
@@ -104,7 +106,7 @@ type Signature struct {
 // SignedBy reports whether the message has a signature of an address, with a
 // certificate whose chain holds. Hold it against the From field of Protected.
 func (o *Opened) SignedBy(address mail.Address) bool {
-	m, ok := parseMailbox(address.Address)
+	m, ok := mailbox.Parse(address.Address)
 	return ok && slices.ContainsFunc(o.Signers, func(s Signature) bool { return s.Fault == "" && checkAddress(s.Certificate, m) == "" })
 }
 
@@ -118,7 +120,7 @@ func (o *Opened) SignedBy(address mail.Address) bool {
 // ErrSignature, ErrSource if the source of keys fails, ErrFIPS and ErrCanceled.
 // Time and memory are proportional to the length of message.
 func (r *Reader) Read(ctx context.Context, message io.Reader) (*Opened, error) {
-	entity, err := io.ReadAll(io.LimitReader(&bounded{ReadCloser: io.NopCloser(message), ctx: ctx}, r.cfg.MaxBytes+1))
+	entity, err := io.ReadAll(io.LimitReader(fault.Reader(ctx, message), r.cfg.MaxBytes+1))
 	switch {
 	case err != nil:
 		return nil, foreign(crypt.ErrEntity, err)
@@ -187,7 +189,7 @@ func (r *Reader) keys(ctx context.Context) (keys []cms.Identity, err error) {
 	if r.cfg.Keys == nil {
 		return nil, fail(crypt.ErrRecipient)
 	}
-	defer guard(crypt.ErrSource, &err)
+	defer fault.Guard(crypt.ErrSource, &err)
 	identities, err := r.cfg.Keys.Identities(ctx)
 	if err != nil {
 		return nil, foreign(crypt.ErrSource, err)

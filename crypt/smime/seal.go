@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
 	"github.com/phimail/sdk/crypt/smime/internal/sign"
 )
@@ -70,7 +72,7 @@ func (s *Sealer) recipient(ctx context.Context, to mail.Address, k *crypt.Key, n
 	if err != nil {
 		return r, 0, err
 	}
-	m, ok := parseMailbox(to.Address)
+	m, ok := mailbox.Parse(to.Address)
 	if !ok {
 		return r, 0, fail(crypt.ErrWrongAddress)
 	}
@@ -88,7 +90,7 @@ type content interface {
 }
 
 func (s *Sealer) content(ctx context.Context, job *crypt.Job, now time.Time) (content, *crypt.Evidence, error) {
-	payload, err := newPayload(ctx, job, crypt.Encrypted)
+	payload, err := fault.Payload(ctx, job, crypt.Encrypted)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,36 +106,6 @@ func (s *Sealer) content(ctx context.Context, job *crypt.Job, now time.Time) (co
 		return nil, nil, err
 	}
 	return signed, &crypt.Evidence{Algorithms: signed.Algorithms(), Signed: signed.Signed()}, nil
-}
-
-// newPayload makes the payload of a job whose entity ends with ctx.
-func newPayload(ctx context.Context, job *crypt.Job, protection crypt.Protection) (*crypt.Payload, error) {
-	if job.Entity == nil {
-		return nil, fail(crypt.ErrEntity)
-	}
-	bound := *job
-	bound.Entity = func() (io.ReadCloser, error) {
-		entity, err := job.Entity()
-		if err != nil {
-			return nil, err
-		}
-		return &bounded{ReadCloser: entity, ctx: ctx}, nil
-	}
-	return crypt.NewPayload(&bound, protection)
-}
-
-// bounded is an entity whose reading ends with a context.
-type bounded struct {
-	io.ReadCloser
-
-	ctx context.Context
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if err := b.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return b.ReadCloser.Read(p)
 }
 
 // describe completes the evidence of a signature with that of the encryption.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
 	"github.com/phimail/sdk/crypt/smime/internal/sign"
 )
 
@@ -45,7 +46,7 @@ func (s *Signer) Sign(ctx context.Context, job *crypt.Job) (*crypt.Signature, er
 	if err != nil {
 		return nil, err
 	}
-	payload, err := newPayload(ctx, job, crypt.SignedOnly)
+	payload, err := fault.Payload(ctx, job, crypt.SignedOnly)
 	if err != nil {
 		return nil, err
 	}

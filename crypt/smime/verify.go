@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/mailbox"
 )
 
 // minRSABits is what each RSA key needs (RFC 8551 section 4, NIST SP 800-57).
@@ -34,7 +35,7 @@ type verifier struct {
 
 // check returns the chain of c up to a trust anchor, or the first fault in the
 // order of the package's doc comment. step says how far it came.
-func (v *verifier) check(ctx context.Context, c Candidate, m mailbox, at time.Time) (chain []*x509.Certificate, step int, err error) {
+func (v *verifier) check(ctx context.Context, c Candidate, m mailbox.Mailbox, at time.Time) (chain []*x509.Certificate, step int, err error) {
 	for i, r := range []crypt.Reason{
 		checkAddress(c.Certificate, m), checkKey(c.Certificate), checkStrength(c.Certificate),
 		checkPurpose(c.Certificate), checkUsage(c.Certificate, toEncrypt), checkDates(c.Certificate, at),
@@ -54,7 +55,7 @@ const (
 )
 
 // checkChains returns the first chain that nothing is wrong with.
-func (v *verifier) checkChains(ctx context.Context, c Candidate, m mailbox, at time.Time) (chain []*x509.Certificate, step int, err error) {
+func (v *verifier) checkChains(ctx context.Context, c Candidate, m mailbox.Mailbox, at time.Time) (chain []*x509.Certificate, step int, err error) {
 	chains, err := v.chains(c, m, at)
 	if err != nil {
 		return nil, stepTrust, err
@@ -77,7 +78,7 @@ func (v *verifier) checkChains(ctx context.Context, c Candidate, m mailbox, at t
 }
 
 // chains returns the ways from c to a trust anchor.
-func (v *verifier) chains(c Candidate, m mailbox, at time.Time) ([][]*x509.Certificate, error) {
+func (v *verifier) chains(c Candidate, m mailbox.Mailbox, at time.Time) ([][]*x509.Certificate, error) {
 	intermediates := x509.NewCertPool()
 	for _, i := range c.Intermediates[:min(len(c.Intermediates), maxIntermediates)] {
 		intermediates.AddCert(i)
@@ -91,8 +92,8 @@ func (v *verifier) chains(c Candidate, m mailbox, at time.Time) ([][]*x509.Certi
 		}
 		return nil, fail(crypt.ErrUntrusted)
 	}
-	if !m.ascii() {
-		chains = slices.DeleteFunc(chains, m.excluded)
+	if !m.ASCII() {
+		chains = slices.DeleteFunc(chains, func(c []*x509.Certificate) bool { return excluded(m, c) })
 	}
 	if len(chains) == 0 {
 		return nil, fail(crypt.ErrUntrusted)
@@ -113,7 +114,7 @@ func understood(c *x509.Certificate) *x509.Certificate {
 	return &known
 }
 
-func checkAddress(c *x509.Certificate, m mailbox) crypt.Reason {
+func checkAddress(c *x509.Certificate, m mailbox.Mailbox) crypt.Reason {
 	if !slices.Contains(mailboxesOf(c), m) {
 		return crypt.ErrWrongAddress
 	}

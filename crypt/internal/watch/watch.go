@@ -1,4 +1,5 @@
-package smime
+// Package watch reads what files hold, and again when they change.
+package watch
 
 import (
 	"context"
@@ -10,34 +11,35 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
 )
 
 // maxFiles bounds what is read of one directory.
 const maxFiles = 1 << 16
 
-// watched is what some files hold. Each time that it is wanted the files are
+// Files is what some files hold. Each time that it is wanted the files are
 // looked at, and those that changed are read again: there is no goroutine, and
 // no old content is used instead of a file that is missing.
-type watched[T any] struct {
-	paths []string
-	// limit is the greatest size of a file, in bytes.
-	limit int64
-	// every is how long a look at the files is good for.
-	every time.Duration
-	clock func() time.Time
-	// parse reads a file and returns false if there is nothing in it.
-	parse func(name string, data []byte) (T, bool)
-	// merge makes one value of what all files hold.
-	merge func(files []T) T
+type Files[T any] struct {
+	Paths []string
+	// Limit is the greatest size of a file, in bytes.
+	Limit int64
+	// Every is how long a look at the files is good for.
+	Every time.Duration
+	Clock func() time.Time
+	// Parse reads a file and returns false if there is nothing in it.
+	Parse func(name string, data []byte) (T, bool)
+	// Merge makes one value of what all files hold.
+	Merge func(files []T) T
 
 	mu     sync.Mutex
-	files  []watchedFile[T]
+	files  []file[T]
 	value  T
 	loaded bool
 	looked time.Time
 }
 
-type watchedFile[T any] struct {
+type file[T any] struct {
 	path     string
 	info     os.FileInfo
 	required bool // named by the caller, and not found in a directory
@@ -45,17 +47,17 @@ type watchedFile[T any] struct {
 	held     bool // there is something in it
 }
 
-// get returns what the files hold now.
-func (w *watched[T]) get(ctx context.Context) (T, error) {
+// Get returns what the files hold now.
+func (w *Files[T]) Get(ctx context.Context) (T, error) {
 	var zero T
 	if err := ctx.Err(); err != nil {
-		return zero, foreign(crypt.ErrCanceled, err)
+		return zero, fault.Foreign(crypt.ErrCanceled, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.every > 0 {
-		now := w.clock()
-		if since := now.Sub(w.looked); w.loaded && since >= 0 && since < w.every {
+	if w.Every > 0 {
+		now := w.Clock()
+		if since := now.Sub(w.looked); w.loaded && since >= 0 && since < w.Every {
 			return w.value, nil
 		}
 		w.looked = now
@@ -74,27 +76,27 @@ func (w *watched[T]) get(ctx context.Context) (T, error) {
 	return w.value, nil
 }
 
-// faults returns the paths that can't be used, by their index.
-func (w *watched[T]) faults() []int {
+// Faults returns the paths that can't be used, by their index.
+func (w *Files[T]) Faults() []int {
 	var list []int
-	for i, path := range w.paths {
-		one := &watched[T]{paths: []string{path}, limit: w.limit, parse: w.parse, merge: w.merge}
-		if _, err := one.get(context.Background()); err != nil {
+	for i, path := range w.Paths {
+		one := &Files[T]{Paths: []string{path}, Limit: w.Limit, Parse: w.Parse, Merge: w.Merge}
+		if _, err := one.Get(context.Background()); err != nil {
 			list = append(list, i)
 		}
 	}
 	return list
 }
 
-func (w *watched[T]) forget() {
+func (w *Files[T]) forget() {
 	var zero T
 	w.files, w.value, w.loaded = nil, zero, false
 }
 
 // look lists the files without opening them.
-func (w *watched[T]) look() ([]watchedFile[T], bool) {
-	var files []watchedFile[T]
-	for _, path := range w.paths {
+func (w *Files[T]) look() ([]file[T], bool) {
+	var files []file[T]
+	for _, path := range w.Paths {
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
@@ -110,11 +112,11 @@ func (w *watched[T]) look() ([]watchedFile[T], bool) {
 				}
 				name := filepath.Join(path, e.Name())
 				if info, err := os.Stat(name); err == nil && w.readable(info) {
-					files = append(files, watchedFile[T]{path: name, info: info})
+					files = append(files, file[T]{path: name, info: info})
 				}
 			}
 		case w.readable(info):
-			files = append(files, watchedFile[T]{path: path, info: info, required: true})
+			files = append(files, file[T]{path: path, info: info, required: true})
 		default:
 			return nil, false
 		}
@@ -123,15 +125,15 @@ func (w *watched[T]) look() ([]watchedFile[T], bool) {
 }
 
 // readable is false for a pipe, which would block.
-func (w *watched[T]) readable(info os.FileInfo) bool {
-	return info.Mode().IsRegular() && info.Size() <= w.limit
+func (w *Files[T]) readable(info os.FileInfo) bool {
+	return info.Mode().IsRegular() && info.Size() <= w.Limit
 }
 
-func (f *watchedFile[T]) unchanged(g *watchedFile[T]) bool {
+func (f *file[T]) unchanged(g *file[T]) bool {
 	return f.path == g.path && os.SameFile(f.info, g.info) && f.info.ModTime().Equal(g.info.ModTime()) && f.info.Size() == g.info.Size()
 }
 
-func (w *watched[T]) same(files []watchedFile[T]) bool {
+func (w *Files[T]) same(files []file[T]) bool {
 	if len(files) != len(w.files) {
 		return false
 	}
@@ -145,8 +147,8 @@ func (w *watched[T]) same(files []watchedFile[T]) bool {
 
 // read reads the files that are new or changed. Others in a directory than what
 // is looked for are passed over; a file that the caller named must be one.
-func (w *watched[T]) read(files []watchedFile[T]) bool {
-	known := make(map[string]*watchedFile[T], len(w.files))
+func (w *Files[T]) read(files []file[T]) bool {
+	known := make(map[string]*file[T], len(w.files))
 	for i := range w.files {
 		known[w.files[i].path] = &w.files[i]
 	}
@@ -155,8 +157,8 @@ func (w *watched[T]) read(files []watchedFile[T]) bool {
 		f := &files[i]
 		if k := known[f.path]; k != nil && f.unchanged(k) {
 			f.value, f.held = k.value, k.held
-		} else if data, err := readBounded(f.path, w.limit); err == nil {
-			f.value, f.held = w.parse(filepath.Base(f.path), data)
+		} else if data, err := readBounded(f.path, w.Limit); err == nil {
+			f.value, f.held = w.Parse(filepath.Base(f.path), data)
 		}
 		switch {
 		case f.held:
@@ -165,7 +167,7 @@ func (w *watched[T]) read(files []watchedFile[T]) bool {
 			return false
 		}
 	}
-	w.files, w.value, w.loaded = files, w.merge(values), true
+	w.files, w.value, w.loaded = files, w.Merge(values), true
 	return true
 }
 

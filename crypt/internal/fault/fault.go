@@ -1,0 +1,76 @@
+// Package fault makes the errors of sealers and readers: reasons, and nothing of
+// what a host's source says.
+package fault
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/phimail/sdk/crypt"
+)
+
+// New returns the error of a reason.
+func New(r crypt.Reason) error { return &crypt.Error{Reason: r} }
+
+// Foreign returns what is shown of the error of somebody's source: nothing but
+// that a context ended.
+func Foreign(r crypt.Reason, err error) error {
+	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, cause) {
+			return &crypt.Error{Reason: crypt.ErrCanceled, Retry: true, Cause: cause}
+		}
+	}
+	return &crypt.Error{Reason: r, Retry: true}
+}
+
+// ReasonOf returns the reason of an error of ours, and nothing for others.
+func ReasonOf(err error) crypt.Reason {
+	if e, ok := errors.AsType[*crypt.Error](err); ok {
+		return e.Reason
+	}
+	return ""
+}
+
+// Guard is deferred: it turns a panic of somebody's source into the error of
+// reason r.
+func Guard(r crypt.Reason, err *error) {
+	if recover() != nil {
+		*err = &crypt.Error{Reason: r}
+	}
+}
+
+// Payload makes the payload of a job whose entity ends with ctx.
+func Payload(ctx context.Context, job *crypt.Job, protection crypt.Protection) (*crypt.Payload, error) {
+	if job.Entity == nil {
+		return nil, New(crypt.ErrEntity)
+	}
+	bound := *job
+	bound.Entity = func() (io.ReadCloser, error) {
+		entity, err := job.Entity()
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{Reader(ctx, entity), entity}, nil
+	}
+	return crypt.NewPayload(&bound, protection)
+}
+
+// Reader returns a reader of r that ends with ctx.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return &bounded{r, ctx} }
+
+// bounded is read only as long as its context lasts.
+type bounded struct {
+	r   io.Reader
+	ctx context.Context //nolint:containedctx // a reader has no other way to know
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.r.Read(p)
+}

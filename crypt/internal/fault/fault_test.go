@@ -1,0 +1,52 @@
+package fault_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/fault"
+)
+
+func TestForeignErrorsShowTheirReasonOnly(t *testing.T) {
+	t.Parallel()
+	if err := fault.Foreign(crypt.ErrSource, errors.New("dana@patient.example")); fault.ReasonOf(err) != crypt.ErrSource || strings.Contains(err.Error(), "dana") {
+		t.Error(err)
+	}
+	if err := fault.Foreign(crypt.ErrSource, context.Canceled); !errors.Is(err, crypt.ErrCanceled) || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if fault.ReasonOf(io.EOF) != "" {
+		t.Error("another's error has a reason")
+	}
+}
+
+func TestPanicsAreErrors(t *testing.T) {
+	t.Parallel()
+	panics := func() (err error) {
+		defer fault.Guard(crypt.ErrSigner, &err)
+		panic("dana")
+	}
+	if err := panics(); !errors.Is(err, crypt.ErrSigner) {
+		t.Error(err)
+	}
+}
+
+func TestReadingEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := fault.Reader(ctx, strings.NewReader("abc"))
+	if b, err := io.ReadAll(r); err != nil || string(b) != "abc" {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := fault.Payload(t.Context(), &crypt.Job{}, crypt.Encrypted); !errors.Is(err, crypt.ErrEntity) {
+		t.Error(err)
+	}
+}

@@ -141,6 +141,10 @@ func TestPrintedFormsHoldNothing(t *testing.T) {
 		policy.Facts{From: a, Recipients: []policy.RecipientFacts{{Address: a}}, Patients: []string{marker}},
 		policy.RecipientFacts{Address: a, Patient: marker}, policy.AttachmentFacts{Name: marker},
 		policy.Content{Subject: marker, Names: []string{marker}}, policy.Attachment{Name: marker},
+		policy.Facts{Subject: marker}, policy.Record{Patient: marker, Address: marker, Wording: marker},
+		policy.RecordQuery{Addresses: []string{marker}}, policy.Duties{
+			Notices: []policy.Notice{{Text: marker}}, Header: []policy.HeaderField{{Value: marker}},
+		},
 	} {
 		out, err := json.Marshal(v)
 		if s := fmt.Sprintf("%v %+v %#v %s", v, v, v, out); err != nil || strings.Contains(s, marker) {

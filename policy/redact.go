@@ -69,3 +69,49 @@ func (a Attachment) LogValue() slog.Value { return slog.StringValue("policy.Atta
 
 // MarshalJSON encodes nothing of the file.
 func (a Attachment) MarshalJSON() ([]byte, error) { return json.Marshal("policy.Attachment{}") }
+
+func (r Record) summary() string { return fmt.Sprintf("policy.Record{%s, %s}", r.Kind, r.ID) }
+
+// Format prints kind and id only, whatever the verb.
+func (r Record) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, r.summary()) }
+
+// LogValue logs kind and id only.
+func (r Record) LogValue() slog.Value { return slog.StringValue(r.summary()) }
+
+// MarshalJSON encodes kind and id only; stores have an encoding of their own.
+func (r Record) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
+
+func (q RecordQuery) summary() string {
+	return fmt.Sprintf("policy.RecordQuery{addresses:%d, patients:%d}", len(q.Addresses), len(q.Patients))
+}
+
+// Format prints counts, whatever the verb.
+func (q RecordQuery) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, q.summary()) }
+
+// LogValue logs counts.
+func (q RecordQuery) LogValue() slog.Value { return slog.StringValue(q.summary()) }
+
+// MarshalJSON encodes counts.
+func (q RecordQuery) MarshalJSON() ([]byte, error) { return json.Marshal(q.summary()) }
+
+func (n Notice) summary() string { return "policy.Notice{" + n.ID + "}" }
+
+// Format prints the id only, whatever the verb.
+func (n Notice) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, n.summary()) }
+
+// LogValue logs the id only.
+func (n Notice) LogValue() slog.Value { return slog.StringValue(n.summary()) }
+
+// MarshalJSON encodes the id only.
+func (n Notice) MarshalJSON() ([]byte, error) { return json.Marshal(n.summary()) }
+
+func (h HeaderField) summary() string { return "policy.HeaderField{" + h.Name + "}" }
+
+// Format prints the name only, whatever the verb: a link may hold a token.
+func (h HeaderField) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, h.summary()) }
+
+// LogValue logs the name only.
+func (h HeaderField) LogValue() slog.Value { return slog.StringValue(h.summary()) }
+
+// MarshalJSON encodes the name only.
+func (h HeaderField) MarshalJSON() ([]byte, error) { return json.Marshal(h.summary()) }

@@ -166,7 +166,7 @@ func (r *Reader) decrypt(ctx context.Context, entity []byte, opened *Opened) (co
 	if !mayBeEncrypted(mediaType, params["smime-type"]) {
 		return entity, false, nil
 	}
-	message, ok := decoded(fields, entity[body:])
+	message, ok := header.Decode(fields, entity[body:])
 	if !ok {
 		return nil, false, fail(crypt.ErrMalformed)
 	}

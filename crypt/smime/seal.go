@@ -115,7 +115,9 @@ func describe(e *crypt.Evidence, job *crypt.Job, recipients []cms.Recipient, cip
 	for i := range recipients {
 		name(e, recipients[i].Algorithms())
 	}
-	name(e, signature)
+	// All of it, though the keys may be of one kind: what follows the name of a
+	// signature is about that.
+	e.Algorithms = append(e.Algorithms, signature...)
 	var sources []string
 	for i := range job.To {
 		e.Fingerprints = append(e.Fingerprints, job.To[i].Key.Fingerprint)

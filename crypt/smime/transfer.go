@@ -2,10 +2,7 @@ package smime
 
 import (
 	"bytes"
-	"encoding/base64"
 	"strings"
-
-	"github.com/phimail/sdk/crypt/internal/header"
 )
 
 // mayBeEncrypted goes by what an entity says of itself: RFC 8551 section 3.2.2.
@@ -31,25 +28,4 @@ func isEncrypted(message []byte) bool {
 	const longestHead = 10 // tag and length
 	start := message[:min(len(message), longestHead+len(authEnvelopedBytes))]
 	return bytes.Contains(start, envelopedBytes) || bytes.Contains(start, authEnvelopedBytes)
-}
-
-// decoded undoes the transfer encoding of an entity that holds CMS.
-func decoded(fields []header.Field, body []byte) ([]byte, bool) {
-	encoding, _ := header.Get(fields, "Content-Transfer-Encoding")
-	switch strings.ToLower(encoding) {
-	case "binary":
-		return bytes.Clone(body), true
-	case "base64":
-	default:
-		return nil, false
-	}
-	text := bytes.Map(func(r rune) rune {
-		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
-			return -1
-		}
-		return r
-	}, body)
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Decode(out, text)
-	return out[:n], err == nil
 }

@@ -4,6 +4,7 @@ package header
 
 import (
 	"bytes"
+	"encoding/base64"
 	"mime"
 	"strings"
 )
@@ -158,4 +159,27 @@ func Append(b []byte, name, value string) ([]byte, bool) {
 		rest := strings.TrimLeft(value, " \t")
 		space, value = value[:len(value)-len(rest)], rest
 	}
+}
+
+// Decode undoes the transfer encoding of a body that holds what is not text. What
+// it returns is not part of body. It fails on another encoding than base64 and
+// binary (RFC 2045 section 6).
+func Decode(fields []Field, body []byte) ([]byte, bool) {
+	encoding, _ := Get(fields, "Content-Transfer-Encoding")
+	switch strings.ToLower(encoding) {
+	case "binary":
+		return bytes.Clone(body), true
+	case "base64":
+	default:
+		return nil, false
+	}
+	text := bytes.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, body)
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(out, text)
+	return out[:n], err == nil
 }

@@ -38,9 +38,7 @@ func (r Recipient) keyAgreement(public *ecdsa.PublicKey, key []byte) ([]byte, er
 		return nil, fault(crypt.ErrUnsupported)
 	}
 	defer clear(secret)
-	var wrapping cryptobyte.Builder
-	der.AddAlgorithm(&wrapping, idAES256Wrap, nil)
-	algorithm, err := built(&wrapping)
+	algorithm, err := built(func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idAES256Wrap, nil) })
 	if err != nil {
 		return nil, err
 	}
@@ -54,41 +52,41 @@ func (r Recipient) keyAgreement(public *ecdsa.PublicKey, key []byte) ([]byte, er
 	if err != nil {
 		return nil, fault(crypt.ErrUnsupported)
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(constructed1, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(3)
-		b.AddASN1(constructed0, func(b *cryptobyte.Builder) { // originator
-			b.AddASN1(constructed1, func(b *cryptobyte.Builder) { // originatorKey
-				der.AddAlgorithm(b, idECPublic, nil)
-				b.AddASN1BitString(ephemeral.PublicKey().Bytes())
+	return built(func(b *cryptobyte.Builder) {
+		b.AddASN1(der.Constructed1, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(3)
+			b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) { // originator
+				b.AddASN1(der.Constructed1, func(b *cryptobyte.Builder) { // originatorKey
+					der.AddAlgorithm(b, idECPublic, nil)
+					b.AddASN1BitString(ephemeral.PublicKey().Bytes())
+				})
 			})
-		})
-		der.AddAlgorithm(b, scheme, func(b *cryptobyte.Builder) { b.AddBytes(algorithm) })
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			der.AddAlgorithm(b, scheme, func(b *cryptobyte.Builder) { b.AddBytes(algorithm) })
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				addIssuerAndSerial(b, r.Certificate)
-				b.AddASN1OctetString(wrapKey(block, key))
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					der.AddIssuerAndSerial(b, r.Certificate)
+					b.AddASN1OctetString(wrapKey(block, key))
+				})
 			})
 		})
 	})
-	return built(&b)
 }
 
 // sharedInfo returns the ECC-CMS-SharedInfo of RFC 5753 section 7.2: what the
 // derived key is for. algorithm is the AlgorithmIdentifier of the key wrap as it
 // stands in the message, material the user keying material or nil.
 func sharedInfo(algorithm, material []byte, keySize int) ([]byte, error) {
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(algorithm)
-		if material != nil {
-			b.AddASN1(constructed0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(material) })
-		}
-		b.AddASN1(constructed2, func(b *cryptobyte.Builder) {
-			b.AddASN1OctetString(binary.BigEndian.AppendUint32(nil, uint32(keySize)*8)) //nolint:gosec // 256 at most
+	return built(func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(algorithm)
+			if material != nil {
+				b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(material) })
+			}
+			b.AddASN1(der.Constructed2, func(b *cryptobyte.Builder) {
+				b.AddASN1OctetString(binary.BigEndian.AppendUint32(nil, uint32(keySize)*8)) //nolint:gosec // 256 at most
+			})
 		})
 	})
-	return built(&b)
 }
 
 // agreement is what a KeyAgreeRecipientInfo says of the way to a content key.
@@ -106,10 +104,10 @@ type agreement struct {
 func (a *agreement) parse(originator cryptobyte.String, scheme der.ID, parameters cryptobyte.String, material []byte) crypt.Reason {
 	var sender, keyParameters, wrapping, wrapParameters cryptobyte.String
 	var algorithm, wrap der.ID
-	if !originator.PeekASN1Tag(constructed1) {
+	if !originator.PeekASN1Tag(der.Constructed1) {
 		return crypt.ErrAlgorithm
 	}
-	if !originator.ReadASN1(&sender, constructed1) || !originator.Empty() || !der.ReadAlgorithm(&sender, &algorithm, &keyParameters) ||
+	if !originator.ReadASN1(&sender, der.Constructed1) || !originator.Empty() || !der.ReadAlgorithm(&sender, &algorithm, &keyParameters) ||
 		!sender.ReadASN1BitStringAsBytes(&a.public) || !sender.Empty() || algorithm != idECPublic {
 		return crypt.ErrMalformed
 	}

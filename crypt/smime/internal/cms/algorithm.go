@@ -6,42 +6,28 @@ import (
 	"crypto/sha512"
 	"hash"
 
-	"golang.org/x/crypto/cryptobyte/asn1"
-
 	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
-// Content types: RFC 5652 sections 4 and 6.1, RFC 5083 section 2.1.
+// Content types: RFC 5652 section 6.1, RFC 5083 section 2.1.
 const (
-	idData              der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"         // 1.2.840.113549.1.7.1
 	idEnvelopedData     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"         // 1.2.840.113549.1.7.3
 	idAuthEnvelopedData der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17" // 1.2.840.113549.1.9.16.1.23
 )
 
-// Keys: RFC 8017 appendix C, RFC 5480 section 2.1.1.
+// Keys, and parameters of RSA-OAEP: RFC 8017 appendix C, RFC 5480 section 2.1.1.
 const (
-	idRSA      der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" // 1.2.840.113549.1.1.1
 	idOAEP     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07" // 1.2.840.113549.1.1.7
-	idMGF1     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08" // 1.2.840.113549.1.1.8
 	idPSource  der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x09" // 1.2.840.113549.1.1.9
 	idECPublic der.ID = "\x2a\x86\x48\xce\x3d\x02\x01"         // 1.2.840.10045.2.1
 )
 
-// Hashes: RFC 5754 section 2.
-const (
-	idSHA256 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x01" // 2.16.840.1.101.3.4.2.1
-	idSHA384 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x02" // 2.16.840.1.101.3.4.2.2
-	idSHA512 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x03" // 2.16.840.1.101.3.4.2.3
-)
-
-// AES in all its uses: RFC 3565 section 4.1, RFC 5084 section 3.2.
+// AES in its other uses: RFC 3565 section 4.1, RFC 5084 section 3.2.
 const (
 	idAES128CBC  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x02" // 2.16.840.1.101.3.4.1.2
 	idAES192CBC  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x16" // 2.16.840.1.101.3.4.1.22
-	idAES256CBC  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2a" // 2.16.840.1.101.3.4.1.42
 	idAES128GCM  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x06" // 2.16.840.1.101.3.4.1.6
 	idAES192GCM  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x1a" // 2.16.840.1.101.3.4.1.26
-	idAES256GCM  der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2e" // 2.16.840.1.101.3.4.1.46
 	idAES128Wrap der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x05" // 2.16.840.1.101.3.4.1.5
 	idAES192Wrap der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x19" // 2.16.840.1.101.3.4.1.25
 	idAES256Wrap der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2d" // 2.16.840.1.101.3.4.1.45
@@ -58,15 +44,6 @@ const (
 	idCofactorDHSHA512 der.ID = "\x2b\x81\x04\x01\x0e\x03" // 1.3.132.1.14.3
 )
 
-// The tags of fields that are told apart by their place.
-const (
-	tag0         = asn1.Tag(0x80)
-	tag1         = asn1.Tag(0x81)
-	constructed0 = asn1.Tag(0xa0)
-	constructed1 = asn1.Tag(0xa1)
-	constructed2 = asn1.Tag(0xa2)
-)
-
 // contentCipher is a cipher that a message to read may use.
 type contentCipher struct {
 	name    string
@@ -80,13 +57,13 @@ func contentCipherOf(id der.ID) (contentCipher, bool) {
 		return contentCipher{"aes-128-cbc", 16, false}, true
 	case idAES192CBC:
 		return contentCipher{"aes-192-cbc", 24, false}, true
-	case idAES256CBC:
+	case der.IDAES256CBC:
 		return contentCipher{"aes-256-cbc", 32, false}, true
 	case idAES128GCM:
 		return contentCipher{"aes-128-gcm", 16, true}, true
 	case idAES192GCM:
 		return contentCipher{"aes-192-gcm", 24, true}, true
-	case idAES256GCM:
+	case der.IDAES256GCM:
 		return contentCipher{"aes-256-gcm", 32, true}, true
 	}
 	return contentCipher{}, false

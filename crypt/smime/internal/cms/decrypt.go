@@ -91,8 +91,8 @@ func parse(message cryptobyte.String) (*sealed, crypt.Reason) {
 		return nil, crypt.ErrAlgorithm
 	}
 	s := &sealed{}
-	if !info.ReadASN1(&explicit, constructed0) || !explicit.ReadASN1(&body, asn1.SEQUENCE) ||
-		!body.SkipASN1(asn1.INTEGER) || !body.SkipOptionalASN1(constructed0) ||
+	if !info.ReadASN1(&explicit, der.Constructed0) || !explicit.ReadASN1(&body, asn1.SEQUENCE) ||
+		!body.SkipASN1(asn1.INTEGER) || !body.SkipOptionalASN1(der.Constructed0) ||
 		!body.ReadASN1(&s.recipients, asn1.SET) || !info.Empty() || !explicit.Empty() {
 		return nil, crypt.ErrMalformed
 	}
@@ -102,12 +102,12 @@ func parse(message cryptobyte.String) (*sealed, crypt.Reason) {
 	if s.cipher.gcm != (id == idAuthEnvelopedData) {
 		return nil, crypt.ErrAlgorithm
 	}
-	unprotected := constructed1
+	unprotected := der.Constructed1
 	if s.cipher.gcm {
 		if !s.parseTag(&body) {
 			return nil, crypt.ErrMalformed
 		}
-		unprotected = constructed2
+		unprotected = der.Constructed2
 	}
 	if !body.SkipOptionalASN1(unprotected) || !body.Empty() {
 		return nil, crypt.ErrMalformed
@@ -123,17 +123,17 @@ func (s *sealed) parseContent(body *cryptobyte.String) crypt.Reason {
 		return crypt.ErrMalformed
 	}
 	var ok bool
-	if s.cipher, ok = contentCipherOf(algorithm); !ok || contentType != idData {
+	if s.cipher, ok = contentCipherOf(algorithm); !ok || contentType != der.IDData {
 		return crypt.ErrAlgorithm
 	}
 	if reason := s.parseNonce(parameters); reason != "" {
 		return reason
 	}
 	var tag asn1.Tag
-	if !info.ReadAnyASN1(&content, &tag) || tag != tag0 && tag != constructed0 || !info.Empty() {
+	if !info.ReadAnyASN1(&content, &tag) || tag != der.Primitive0 && tag != der.Constructed0 || !info.Empty() {
 		return crypt.ErrMalformed
 	}
-	s.content, s.segments = content, tag == constructed0
+	s.content, s.segments = content, tag == der.Constructed0
 	return ""
 }
 
@@ -166,9 +166,9 @@ func (s *sealed) parseNonce(parameters cryptobyte.String) crypt.Reason {
 // 2.2).
 func (s *sealed) parseTag(body *cryptobyte.String) bool {
 	var mac cryptobyte.String
-	if body.PeekASN1Tag(constructed1) {
+	if body.PeekASN1Tag(der.Constructed1) {
 		var attributes cryptobyte.String
-		if !body.ReadASN1Element(&attributes, constructed1) {
+		if !body.ReadASN1Element(&attributes, der.Constructed1) {
 			return false
 		}
 		s.attributes = bytes.Clone(attributes)

@@ -64,7 +64,7 @@ func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 	_, _ = rand.Read(iv)
 	padding := int(aes.BlockSize - size%aes.BlockSize)
 	opening, err := e.opening(size+int64(padding), 0, func(b *cryptobyte.Builder) {
-		der.AddAlgorithm(b, idAES256CBC, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
+		der.AddAlgorithm(b, der.IDAES256CBC, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
 	})
 	if err != nil {
 		return err
@@ -116,14 +116,12 @@ func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 	}
 	encrypted, tag := encrypted[:size], encrypted[size:]
 
-	var mac cryptobyte.Builder
-	mac.AddASN1OctetString(tag)
-	closing, err := built(&mac)
+	closing, err := built(func(b *cryptobyte.Builder) { b.AddASN1OctetString(tag) })
 	if err != nil {
 		return err
 	}
 	opening, err := e.opening(size, int64(len(closing)), func(b *cryptobyte.Builder) {
-		der.AddAlgorithm(b, idAES256GCM, func(b *cryptobyte.Builder) {
+		der.AddAlgorithm(b, der.IDAES256GCM, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1OctetString(nonce)
 				b.AddASN1Int64(tagSize)
@@ -172,24 +170,28 @@ type envelope struct {
 // opening returns all that stands before the encrypted content, whose length is
 // given, as is that of what follows it.
 func (e envelope) opening(length, following int64, algorithm func(*cryptobyte.Builder)) ([]byte, error) {
-	var info, fields, outer cryptobyte.Builder
-	der.AddID(&info, idData)
-	algorithm(&info)
-	fields.AddASN1Int64(e.version)
-	fields.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(e.recipients) })
-	der.AddID(&outer, e.id)
+	nothing := func(*cryptobyte.Builder) {}
+	info := func(b *cryptobyte.Builder) {
+		der.AddID(b, der.IDData)
+		algorithm(b)
+	}
+	fields := func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(e.version)
+		b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(e.recipients) })
+	}
+	id := func(b *cryptobyte.Builder) { der.AddID(b, e.id) }
 
 	var out []byte
 	for _, level := range []struct {
 		tag    asn1.Tag
-		before *cryptobyte.Builder
+		before func(*cryptobyte.Builder)
 		after  int64
 	}{
-		{tag0, new(cryptobyte.Builder), length},                     // the encrypted content
-		{asn1.SEQUENCE, &info, length},                              // EncryptedContentInfo
-		{asn1.SEQUENCE, &fields, length + following},                // EnvelopedData or AuthEnvelopedData
-		{constructed0, new(cryptobyte.Builder), length + following}, // its explicit tag
-		{asn1.SEQUENCE, &outer, length + following},                 // ContentInfo
+		{der.Primitive0, nothing, length},               // the encrypted content
+		{asn1.SEQUENCE, info, length},                   // EncryptedContentInfo
+		{asn1.SEQUENCE, fields, length + following},     // EnvelopedData or AuthEnvelopedData
+		{der.Constructed0, nothing, length + following}, // its explicit tag
+		{asn1.SEQUENCE, id, length + following},         // ContentInfo
 	} {
 		before, err := built(level.before)
 		if err != nil {

@@ -44,7 +44,7 @@ func (s *sealed) contentKey(identities []Identity) ([]byte, *Facts, error) {
 		switch tag {
 		case asn1.SEQUENCE:
 			recovery, why = parseTransport(info, identities)
-		case constructed1:
+		case der.Constructed1:
 			recovery, why = parseAgreement(info, identities)
 		default: // RFC 5652 section 6.2 has others: a password, a key known before
 			continue
@@ -88,7 +88,7 @@ func parseTransport(info cryptobyte.String, identities []Identity) (*recovery, c
 	if !info.SkipASN1(asn1.INTEGER) {
 		return nil, crypt.ErrMalformed
 	}
-	i, ok := readIdentifier(&info, identities, tag0)
+	i, ok := readIdentifier(&info, identities, der.Primitive0)
 	if !ok || !der.ReadAlgorithm(&info, &algorithm, &parameters) || !info.ReadASN1(&encrypted, asn1.OCTET_STRING) || !info.Empty() {
 		return nil, crypt.ErrMalformed
 	}
@@ -100,7 +100,7 @@ func parseTransport(info cryptobyte.String, identities []Identity) (*recovery, c
 	}
 	r := &recovery{identity: i}
 	switch algorithm {
-	case idRSA:
+	case der.IDRSA:
 		if fips140.Enforced() {
 			return nil, crypt.ErrFIPS
 		}
@@ -141,11 +141,11 @@ func readOAEPParameters(s cryptobyte.String) (*rsa.OAEPOptions, string, bool) {
 	if !s.ReadASN1(&fields, asn1.SEQUENCE) || !s.Empty() {
 		return nil, "", false
 	}
-	if !fields.ReadASN1(&field, constructed0) {
+	if !fields.ReadASN1(&field, der.Constructed0) {
 		return nil, "", false
 	}
 	hash, name, ok := readHash(field)
-	if !ok || !fields.ReadASN1(&field, constructed1) || !der.ReadAlgorithm(&field, &mask, &generator) || mask != idMGF1 || !field.Empty() {
+	if !ok || !fields.ReadASN1(&field, der.Constructed1) || !der.ReadAlgorithm(&field, &mask, &generator) || mask != der.IDMGF1 || !field.Empty() {
 		return nil, "", false
 	}
 	maskHash, _, ok := readHash(generator)
@@ -161,22 +161,18 @@ func readHash(s cryptobyte.String) (crypto.Hash, string, bool) {
 	if !der.ReadAlgorithm(&s, &id, &parameters) || !s.Empty() {
 		return 0, "", false
 	}
-	switch id {
-	case idSHA256:
-		return crypto.SHA256, "sha256", true
-	case idSHA384:
-		return crypto.SHA384, "sha384", true
-	case idSHA512:
-		return crypto.SHA512, "sha512", true
+	hash := der.HashOf(id)
+	if hash == 0 {
+		return 0, "", false
 	}
-	return 0, "", false
+	return hash, "sha" + strconv.Itoa(hash.Size()*8), true
 }
 
 // readEmptyLabel reads a label that says what its absence would.
 func readEmptyLabel(s *cryptobyte.String) bool {
 	var field, parameters, label cryptobyte.String
 	var id der.ID
-	return s.ReadASN1(&field, constructed2) && der.ReadAlgorithm(&field, &id, &parameters) && id == idPSource &&
+	return s.ReadASN1(&field, der.Constructed2) && der.ReadAlgorithm(&field, &id, &parameters) && id == idPSource &&
 		parameters.ReadASN1(&label, asn1.OCTET_STRING) && label.Empty() && parameters.Empty() && field.Empty()
 }
 
@@ -186,8 +182,8 @@ func parseAgreement(info cryptobyte.String, identities []Identity) (*recovery, c
 	var originator, parameters, keys, encrypted cryptobyte.String
 	var scheme der.ID
 	var material []byte
-	if !info.SkipASN1(asn1.INTEGER) || !info.ReadASN1(&originator, constructed0) ||
-		!info.ReadOptionalASN1OctetString(&material, nil, constructed1) ||
+	if !info.SkipASN1(asn1.INTEGER) || !info.ReadASN1(&originator, der.Constructed0) ||
+		!info.ReadOptionalASN1OctetString(&material, nil, der.Constructed1) ||
 		!der.ReadAlgorithm(&info, &scheme, &parameters) || !info.ReadASN1(&keys, asn1.SEQUENCE) || !info.Empty() {
 		return nil, crypt.ErrMalformed
 	}
@@ -198,7 +194,7 @@ func parseAgreement(info cryptobyte.String, identities []Identity) (*recovery, c
 		if !keys.ReadASN1(&one, asn1.SEQUENCE) {
 			return nil, crypt.ErrMalformed
 		}
-		if identity, ok = readIdentifier(&one, identities, constructed0); !ok ||
+		if identity, ok = readIdentifier(&one, identities, der.Constructed0); !ok ||
 			!one.ReadASN1(&encrypted, asn1.OCTET_STRING) || !one.Empty() {
 			return nil, crypt.ErrMalformed
 		}
@@ -227,7 +223,7 @@ func readIdentifier(s *cryptobyte.String, identities []Identity, keyID asn1.Tag)
 		if !s.ReadASN1(&field, keyID) {
 			return -1, false
 		}
-		if id = field; keyID == constructed0 && !field.ReadASN1(&id, asn1.OCTET_STRING) { // a date may follow
+		if id = field; keyID == der.Constructed0 && !field.ReadASN1(&id, asn1.OCTET_STRING) { // a date may follow
 			return -1, false
 		}
 		return slices.IndexFunc(identities, func(i Identity) bool {

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"slices"
 	"strconv"
 
@@ -82,18 +81,18 @@ func (r Recipient) keyTransport(public *rsa.PublicKey, key []byte) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(0)
-		addIssuerAndSerial(b, r.Certificate)
-		if r.Transport == PKCS1v15 {
-			der.AddAlgorithm(b, idRSA, der.AddNull)
-		} else {
-			der.AddAlgorithm(b, idOAEP, addOAEPParameters)
-		}
-		b.AddASN1OctetString(encrypted)
+	return built(func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(0)
+			der.AddIssuerAndSerial(b, r.Certificate)
+			if r.Transport == PKCS1v15 {
+				der.AddAlgorithm(b, der.IDRSA, der.AddNull)
+			} else {
+				der.AddAlgorithm(b, idOAEP, addOAEPParameters)
+			}
+			b.AddASN1OctetString(encrypted)
+		})
 	})
-	return built(&b)
 }
 
 func (r Recipient) encryptKey(public *rsa.PublicKey, key []byte) ([]byte, error) {
@@ -122,24 +121,17 @@ func (r Recipient) encryptKey(public *rsa.PublicKey, key []byte) ([]byte, error)
 // addOAEPParameters adds RSAES-OAEP-params with SHA-256 for both hashes and an
 // empty label, which is the default (RFC 4055 section 4.1).
 func addOAEPParameters(b *cryptobyte.Builder) {
-	sha256 := func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idSHA256, der.AddNull) }
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(constructed0, sha256)
-		b.AddASN1(constructed1, func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idMGF1, sha256) })
+		b.AddASN1(der.Constructed0, der.AddSHA256)
+		b.AddASN1(der.Constructed1, func(b *cryptobyte.Builder) { der.AddAlgorithm(b, der.IDMGF1, der.AddSHA256) })
 	})
 }
 
-func addIssuerAndSerial(b *cryptobyte.Builder, certificate *x509.Certificate) {
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(certificate.RawIssuer)
-		b.AddASN1BigInt(certificate.SerialNumber)
-	})
-}
-
-func built(b *cryptobyte.Builder) ([]byte, error) {
-	der, err := b.Bytes()
-	if err != nil {
-		return nil, fault(crypt.ErrUnsupported) // a certificate without a serial number
+// built is what add writes. It fails for a certificate without a serial number.
+func built(add func(*cryptobyte.Builder)) ([]byte, error) {
+	out, ok := der.Built(add)
+	if !ok {
+		return nil, fault(crypt.ErrUnsupported)
 	}
-	return der, nil
+	return out, nil
 }

@@ -1,5 +1,5 @@
 // Package der has the words of DER that the parts of CMS share (ITU-T X.690,
-// RFC 5652): object identifiers and AlgorithmIdentifiers.
+// RFC 5652): object identifiers, AlgorithmIdentifiers and the tags of fields.
 package der
 
 import (

@@ -13,11 +13,7 @@ import (
 	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
-// Content types: RFC 5652 sections 4 and 5.1.
-const (
-	idData       der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01" // 1.2.840.113549.1.7.1
-	idSignedData der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" // 1.2.840.113549.1.7.2
-)
+const idSignedData der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" // 1.2.840.113549.1.7.2: RFC 5652 section 5.1
 
 // Attributes: RFC 5652 section 11, RFC 8551 section 2.5.2, RFC 5035 section 3.
 const (
@@ -30,8 +26,6 @@ const (
 
 // Signatures: RFC 8017 appendix C, RFC 5758 section 3.2.
 const (
-	idRSA             der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" // 1.2.840.113549.1.1.1
-	idMGF1            der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08" // 1.2.840.113549.1.1.8
 	idPSS             der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" // 1.2.840.113549.1.1.10
 	idSHA256WithRSA   der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b" // 1.2.840.113549.1.1.11
 	idSHA384WithRSA   der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c" // 1.2.840.113549.1.1.12
@@ -41,39 +35,18 @@ const (
 	idECDSAWithSHA512 der.ID = "\x2a\x86\x48\xce\x3d\x04\x03\x04"     // 1.2.840.10045.4.3.4
 )
 
-// Hashes: RFC 5754 section 2.
-const (
-	idSHA256 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x01" // 2.16.840.1.101.3.4.2.1
-	idSHA384 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x02" // 2.16.840.1.101.3.4.2.2
-	idSHA512 der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x03" // 2.16.840.1.101.3.4.2.3
-)
-
-// Ciphers that we read, for the capabilities: RFC 3565 section 4.1, RFC 5084
-// section 3.2.
-const (
-	idAES256CBC der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2a" // 2.16.840.1.101.3.4.1.42
-	idAES256GCM der.ID = "\x60\x86\x48\x01\x65\x03\x04\x01\x2e" // 2.16.840.1.101.3.4.1.46
-)
-
-const (
-	constructed0 = asn1.Tag(0xa0)
-	constructed1 = asn1.Tag(0xa1)
-	constructed2 = asn1.Tag(0xa2)
-	constructed3 = asn1.Tag(0xa3)
-	primitive0   = asn1.Tag(0x80)
-)
-
 // hashOf returns the hash of an algorithm, zero for one that is not accepted.
 func hashOf(id der.ID) crypto.Hash {
 	switch id {
-	case idSHA256, idSHA256WithRSA, idECDSAWithSHA256:
+	case idSHA256WithRSA, idECDSAWithSHA256:
 		return crypto.SHA256
-	case idSHA384, idSHA384WithRSA, idECDSAWithSHA384:
+	case idSHA384WithRSA, idECDSAWithSHA384:
 		return crypto.SHA384
-	case idSHA512, idSHA512WithRSA, idECDSAWithSHA512:
+	case idSHA512WithRSA, idECDSAWithSHA512:
 		return crypto.SHA512
+	default:
+		return der.HashOf(id)
 	}
-	return 0
 }
 
 func digestOf(hash crypto.Hash, content []byte) []byte {
@@ -99,12 +72,11 @@ func verified(public crypto.PublicKey, hash crypto.Hash, digest, signature []byt
 // addPSS writes RSASSA-PSS with SHA-256 and a salt of its length: RFC 4056
 // section 3.
 func addPSS(b *cryptobyte.Builder) {
-	hash := func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idSHA256, der.AddNull) }
 	der.AddAlgorithm(b, idPSS, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(constructed0, hash)
-			b.AddASN1(constructed1, func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idMGF1, hash) })
-			b.AddASN1(constructed2, func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(crypto.SHA256.Size())) })
+			b.AddASN1(der.Constructed0, der.AddSHA256)
+			b.AddASN1(der.Constructed1, func(b *cryptobyte.Builder) { der.AddAlgorithm(b, der.IDMGF1, der.AddSHA256) })
+			b.AddASN1(der.Constructed2, func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(crypto.SHA256.Size())) })
 		})
 	})
 }
@@ -115,18 +87,18 @@ func addPSS(b *cryptobyte.Builder) {
 func readPSS(s cryptobyte.String, hash crypto.Hash) (salt int, ok bool) {
 	var parameters, digest, mask, length cryptobyte.String
 	if !s.ReadASN1(&parameters, asn1.SEQUENCE) || !s.Empty() ||
-		!parameters.ReadASN1(&digest, constructed0) || !isHash(&digest, hash) ||
-		!parameters.ReadASN1(&mask, constructed1) || !parameters.ReadASN1(&length, constructed2) {
+		!parameters.ReadASN1(&digest, der.Constructed0) || !isHash(&digest, hash) ||
+		!parameters.ReadASN1(&mask, der.Constructed1) || !parameters.ReadASN1(&length, der.Constructed2) {
 		return 0, false
 	}
 	var id der.ID
 	var function cryptobyte.String
-	if !der.ReadAlgorithm(&mask, &id, &function) || id != idMGF1 || !isHash(&function, hash) {
+	if !der.ReadAlgorithm(&mask, &id, &function) || id != der.IDMGF1 || !isHash(&function, hash) {
 		return 0, false
 	}
 	var trailer cryptobyte.String
 	var present bool
-	if !length.ReadASN1Integer(&salt) || !parameters.ReadOptionalASN1(&trailer, &present, constructed3) || !parameters.Empty() {
+	if !length.ReadASN1Integer(&salt) || !parameters.ReadOptionalASN1(&trailer, &present, der.Constructed3) || !parameters.Empty() {
 		return 0, false
 	}
 	return salt, salt > 0

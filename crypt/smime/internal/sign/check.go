@@ -32,10 +32,10 @@ func (s *signedData) verify(info *signerInfo, hash crypto.Hash, digest []byte) (
 		if reason := info.checkAttributes(one, digest); reason != "" {
 			return nil, reason
 		}
-		set, err := built(func(b *cryptobyte.Builder) {
+		set, ok := der.Built(func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(info.signed) })
 		})
-		if err != nil {
+		if !ok {
 			return nil, crypt.ErrMalformed
 		}
 		over = digestOf(hash, set)
@@ -63,10 +63,10 @@ func (s *signerInfo) schemeOf(c *x509.Certificate, hash crypto.Hash) (salt int, 
 	switch c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		switch s.signing {
-		case idRSA:
-			return 0, "rsa-pkcs1-v1.5", true
+		case der.IDRSA:
+			return 0, rsaSignature, true
 		case idSHA256WithRSA, idSHA384WithRSA, idSHA512WithRSA:
-			return 0, "rsa-pkcs1-v1.5", hashOf(s.signing) == hash
+			return 0, rsaSignature, hashOf(s.signing) == hash
 		case idPSS:
 			salt, ok = readPSS(s.scheme, hash)
 			return salt, "rsa-pss", ok
@@ -97,7 +97,7 @@ func (s *signerInfo) checkAttributes(one *Signer, digest []byte) crypt.Reason {
 	var kind der.ID
 	var claimed cryptobyte.String
 	value, present, ok := s.attribute(idContentType)
-	if !ok || !present || !der.ReadID(&value, &kind) || kind != idData {
+	if !ok || !present || !der.ReadID(&value, &kind) || kind != der.IDData {
 		return crypt.ErrMalformed
 	}
 	value, present, ok = s.attribute(idMessageDigest)

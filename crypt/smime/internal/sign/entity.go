@@ -2,7 +2,6 @@ package sign
 
 import (
 	"bytes"
-	"encoding/base64"
 	"strings"
 
 	"github.com/phimail/sdk/crypt"
@@ -33,7 +32,7 @@ func Open(entity []byte, o Options) (*Verified, error) {
 		}
 		return Verify(signature, content, o)
 	case isPKCS7(mediaType, "mime") && (params["smime-type"] == "" || strings.EqualFold(params["smime-type"], "signed-data")):
-		message, ok := decode(fields, entity[body:])
+		message, ok := header.Decode(fields, entity[body:])
 		if !ok {
 			return nil, fault(crypt.ErrMalformed)
 		}
@@ -74,7 +73,7 @@ func split(body []byte, boundary string) (content, signature []byte, ok bool) {
 	if mediaType, _, ok := header.MediaType(fields); !ok || !isPKCS7(mediaType, "signature") {
 		return nil, nil, false
 	}
-	signature, ok = decode(fields, part[at:])
+	signature, ok = header.Decode(fields, part[at:])
 	return canonical(content), signature, ok
 }
 
@@ -121,24 +120,4 @@ func canonical(content []byte) []byte {
 		content = rest
 	}
 	return out
-}
-
-// decode undoes the transfer encoding of a part that holds CMS.
-func decode(fields []header.Field, body []byte) ([]byte, bool) {
-	encoding, _ := header.Get(fields, "Content-Transfer-Encoding")
-	if strings.EqualFold(encoding, "binary") {
-		return body, true
-	}
-	if !strings.EqualFold(encoding, "base64") {
-		return nil, false
-	}
-	text := bytes.Map(func(r rune) rune {
-		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
-			return -1
-		}
-		return r
-	}, body)
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Decode(out, text)
-	return out[:n], err == nil
 }

@@ -17,25 +17,16 @@ import (
 )
 
 const (
-	idData            der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
 	idSignedData      der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
 	idContentType     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03"
 	idMessageDigest   der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04"
 	idSigningTime     der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x05"
 	idCertificateV2   der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x2f"
-	idRSA             der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
 	idSHA256WithRSA   der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"
 	idSHA384WithRSA   der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"
 	idPSS             der.ID = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"
 	idECDSAWithSHA256 der.ID = "\x2a\x86\x48\xce\x3d\x04\x03\x02"
 	idSHA1            der.ID = "\x2b\x0e\x03\x02\x1a"
-	idSHA256          der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x01"
-	idSHA512          der.ID = "\x60\x86\x48\x01\x65\x03\x04\x02\x03"
-)
-
-const (
-	tag0 = asn1.Tag(0xa0)
-	tag1 = asn1.Tag(0xa1)
 )
 
 type adder = func(*cryptobyte.Builder)
@@ -90,7 +81,7 @@ func oid(id der.ID) adder { return func(b *cryptobyte.Builder) { der.AddID(b, id
 func (f *forged) signedAttributes(hash crypto.Hash) []byte {
 	h := hash.New()
 	h.Write([]byte(f.content))
-	list := []adder{attribute(idContentType, oid(or(f.kind, idData))), attribute(idMessageDigest, octets(h.Sum(nil)))}
+	list := []adder{attribute(idContentType, oid(or(f.kind, der.IDData))), attribute(idMessageDigest, octets(h.Sum(nil)))}
 	if f.edit != nil {
 		list = f.edit(list)
 	}
@@ -127,13 +118,13 @@ func (f *forged) bytes(t testing.TB) []byte {
 	if scheme == "" {
 		scheme = idECDSAWithSHA256
 		if isRSA {
-			scheme = idRSA
+			scheme = der.IDRSA
 		}
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		der.AddID(b, or(f.outer, idSignedData))
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) {
+		b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { f.add(b, scheme, attributes, value) })
 		})
 	})
@@ -144,16 +135,16 @@ func (f *forged) bytes(t testing.TB) []byte {
 }
 
 func (f *forged) add(b *cryptobyte.Builder, scheme der.ID, attributes, value []byte) {
-	digest := func(b *cryptobyte.Builder) { der.AddAlgorithm(b, or(f.digest, idSHA256), der.AddNull) }
+	digest := func(b *cryptobyte.Builder) { der.AddAlgorithm(b, or(f.digest, der.IDSHA256), der.AddNull) }
 	b.AddASN1Int64(1)
 	b.AddASN1(asn1.SET, digest)
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		der.AddID(b, or(f.kind, idData))
+		der.AddID(b, or(f.kind, der.IDData))
 		if f.opaque {
-			b.AddASN1(tag0, octets([]byte(f.content)))
+			b.AddASN1(der.Constructed0, octets([]byte(f.content)))
 		}
 	})
-	b.AddASN1(tag0, func(b *cryptobyte.Builder) {
+	b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) {
 		set := f.set
 		if set == nil {
 			set = append([]*x509.Certificate{f.id.Certificate}, f.id.Chain...)
@@ -161,11 +152,11 @@ func (f *forged) add(b *cryptobyte.Builder, scheme der.ID, attributes, value []b
 		for _, c := range set {
 			b.AddBytes(c.Raw)
 		}
-		b.AddASN1(tag0, func(*cryptobyte.Builder) {}) // an obsolete kind of certificate
+		b.AddASN1(der.Constructed0, func(*cryptobyte.Builder) {}) // an obsolete kind of certificate
 		b.AddASN1(asn1.SEQUENCE, func(*cryptobyte.Builder) {})
 	})
 	if f.crls {
-		b.AddASN1(tag1, func(*cryptobyte.Builder) {})
+		b.AddASN1(der.Constructed1, func(*cryptobyte.Builder) {})
 	}
 	b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
 		for range or(f.signers, 1) {
@@ -181,11 +172,11 @@ func (f *forged) add(b *cryptobyte.Builder, scheme der.ID, attributes, value []b
 				}
 				digest(b)
 				if attributes != nil {
-					b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
+					b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
 				}
 				der.AddAlgorithm(b, scheme, nil)
 				b.AddASN1OctetString(value)
-				b.AddASN1(tag1, attribute(idSigningTime, octets(nil))) // unsigned attributes are nobody's
+				b.AddASN1(der.Constructed1, attribute(idSigningTime, octets(nil))) // unsigned attributes are nobody's
 			})
 		}
 	})

@@ -52,9 +52,9 @@ func parse(in cryptobyte.String) (*signedData, crypt.Reason) {
 	var version int
 	var digests, content, certificates, signers cryptobyte.String
 	var present bool
-	if !info.ReadASN1(&outer, constructed0) || !info.Empty() || !outer.ReadASN1(&body, asn1.SEQUENCE) || !outer.Empty() ||
+	if !info.ReadASN1(&outer, der.Constructed0) || !info.Empty() || !outer.ReadASN1(&body, asn1.SEQUENCE) || !outer.Empty() ||
 		!body.ReadASN1Integer(&version) || !body.ReadASN1(&digests, asn1.SET) || !body.ReadASN1(&content, asn1.SEQUENCE) ||
-		!body.ReadOptionalASN1(&certificates, &present, constructed0) || !body.SkipOptionalASN1(constructed1) ||
+		!body.ReadOptionalASN1(&certificates, &present, der.Constructed0) || !body.SkipOptionalASN1(der.Constructed1) ||
 		!body.ReadASN1(&signers, asn1.SET) || !body.Empty() {
 		return nil, crypt.ErrMalformed
 	}
@@ -85,7 +85,7 @@ func parse(in cryptobyte.String) (*signedData, crypt.Reason) {
 func (s *signedData) parseContent(in cryptobyte.String) bool {
 	var wrapped, content cryptobyte.String
 	var present bool
-	if !der.ReadID(&in, &s.kind) || !in.ReadOptionalASN1(&wrapped, &present, constructed0) || !in.Empty() {
+	if !der.ReadID(&in, &s.kind) || !in.ReadOptionalASN1(&wrapped, &present, der.Constructed0) || !in.Empty() {
 		return false
 	}
 	if present {
@@ -126,8 +126,8 @@ func parseSigner(in cryptobyte.String) (s signerInfo, ok bool) {
 	var version int
 	var parameters, value cryptobyte.String
 	if !in.ReadASN1Integer(&version) || !s.parseIdentifier(&in) || !der.ReadAlgorithm(&in, &s.digest, &parameters) ||
-		!in.ReadOptionalASN1(&s.signed, &s.attributes, constructed0) || !der.ReadAlgorithm(&in, &s.signing, &s.scheme) ||
-		!in.ReadASN1(&value, asn1.OCTET_STRING) || !in.SkipOptionalASN1(constructed1) || !in.Empty() {
+		!in.ReadOptionalASN1(&s.signed, &s.attributes, der.Constructed0) || !der.ReadAlgorithm(&in, &s.signing, &s.scheme) ||
+		!in.ReadASN1(&value, asn1.OCTET_STRING) || !in.SkipOptionalASN1(der.Constructed1) || !in.Empty() {
 		return s, false
 	}
 	s.value = value
@@ -143,12 +143,12 @@ func (s *signerInfo) parseIdentifier(in *cryptobyte.String) bool {
 		s.serial = new(big.Int)
 		return in.ReadASN1(&name, asn1.SEQUENCE) && name.ReadASN1Element(&s.issuer, asn1.SEQUENCE) &&
 			name.ReadASN1Integer(s.serial) && name.Empty()
-	case in.PeekASN1Tag(primitive0):
-		ok := in.ReadASN1(&name, primitive0)
+	case in.PeekASN1Tag(der.Primitive0):
+		ok := in.ReadASN1(&name, der.Primitive0)
 		s.keyID = name
 		return ok && len(name) > 0
 	}
-	if !in.ReadASN1(&name, constructed0) {
+	if !in.ReadASN1(&name, der.Constructed0) {
 		return false
 	}
 	var ok bool

@@ -27,6 +27,10 @@ import (
 
 const minRSABits = 2048
 
+// rsaSignature names RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2). Records name the
+// encryption RSAES-PKCS1-v1_5 "rsa-pkcs1-v1.5".
+const rsaSignature = "rsassa-pkcs1-v1.5"
+
 // Identity is who signs.
 type Identity struct {
 	Certificate *x509.Certificate
@@ -42,7 +46,7 @@ type Identity struct {
 }
 
 // Describe names how the identity signs, in codes: the scheme, the hash, and the
-// key, such as "rsa-pkcs1-v1.5", "sha-256", "rsa-2048".
+// key, such as "rsassa-pkcs1-v1.5", "sha-256", "rsa-2048".
 func (id *Identity) Describe() ([]string, error) {
 	s, err := id.scheme()
 	if err != nil {
@@ -78,9 +82,9 @@ func (id *Identity) scheme() (*scheme, error) {
 			break
 		}
 		s := &scheme{
-			name: "rsa-pkcs1-v1.5", key: "rsa-" + strconv.Itoa(public.N.BitLen()), micalg: "sha-256",
-			options: crypto.SHA256, digest: idSHA256,
-			algorithm: func(b *cryptobyte.Builder) { der.AddAlgorithm(b, idRSA, der.AddNull) },
+			name: rsaSignature, key: "rsa-" + strconv.Itoa(public.N.BitLen()), micalg: "sha-256",
+			options: crypto.SHA256, digest: der.IDSHA256,
+			algorithm: func(b *cryptobyte.Builder) { der.AddAlgorithm(b, der.IDRSA, der.AddNull) },
 		}
 		if id.PSS {
 			s.name, s.algorithm = "rsa-pss", addPSS
@@ -93,9 +97,9 @@ func (id *Identity) scheme() (*scheme, error) {
 		}
 		switch public.Curve {
 		case elliptic.P256():
-			return ecdsaScheme("p-256", "sha-256", crypto.SHA256, idSHA256, idECDSAWithSHA256), nil
+			return ecdsaScheme("p-256", "sha-256", crypto.SHA256, der.IDSHA256, idECDSAWithSHA256), nil
 		case elliptic.P384():
-			return ecdsaScheme("p-384", "sha-384", crypto.SHA384, idSHA384, idECDSAWithSHA384), nil
+			return ecdsaScheme("p-384", "sha-384", crypto.SHA384, der.IDSHA384, idECDSAWithSHA384), nil
 		}
 	}
 	return nil, fault(crypt.ErrSigner)

@@ -14,8 +14,8 @@ import (
 // detached returns the DER of a SignedData over content with that digest, which
 // is not in it: RFC 5652 section 5.
 func (id *Identity) detached(s *scheme, digest []byte, at time.Time) ([]byte, error) {
-	attributes, err := id.attributes(digest, at)
-	if err != nil {
+	attributes, ok := id.attributes(digest, at)
+	if !ok {
 		return nil, fault(crypt.ErrSigner)
 	}
 	set := func(b *cryptobyte.Builder) {
@@ -25,23 +25,23 @@ func (id *Identity) detached(s *scheme, digest []byte, at time.Time) ([]byte, er
 	}
 	// What is signed is the SET; what is sent has an implicit tag: RFC 5652
 	// section 5.4.
-	signed, err := built(func(b *cryptobyte.Builder) { b.AddASN1(asn1.SET, set) })
-	if err != nil {
+	signed, ok := der.Built(func(b *cryptobyte.Builder) { b.AddASN1(asn1.SET, set) })
+	if !ok {
 		return nil, fault(crypt.ErrSigner)
 	}
 	signature, err := id.sign(s, signed)
 	if err != nil {
 		return nil, err
 	}
-	out, err := built(func(b *cryptobyte.Builder) {
+	out, ok := der.Built(func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			der.AddID(b, idSignedData)
-			b.AddASN1(constructed0, func(b *cryptobyte.Builder) {
+			b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) {
 				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { id.addSignedData(b, s, set, signature) })
 			})
 		})
 	})
-	if err != nil {
+	if !ok {
 		return nil, fault(crypt.ErrSigner)
 	}
 	return out, nil
@@ -51,8 +51,8 @@ func (id *Identity) addSignedData(b *cryptobyte.Builder, s *scheme, attributes f
 	digest := func(b *cryptobyte.Builder) { der.AddAlgorithm(b, s.digest, nil) } // RFC 5754 section 2: no parameters
 	b.AddASN1Int64(1)
 	b.AddASN1(asn1.SET, digest)
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { der.AddID(b, idData) })
-	b.AddASN1(constructed0, func(b *cryptobyte.Builder) {
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { der.AddID(b, der.IDData) })
+	b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) {
 		for _, c := range id.certificates() {
 			b.AddBytes(c)
 		}
@@ -60,12 +60,9 @@ func (id *Identity) addSignedData(b *cryptobyte.Builder, s *scheme, attributes f
 	b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1Int64(1)
-			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddBytes(id.Certificate.RawIssuer)
-				b.AddASN1BigInt(id.Certificate.SerialNumber)
-			})
+			der.AddIssuerAndSerial(b, id.Certificate)
 			digest(b)
-			b.AddASN1(constructed0, attributes)
+			b.AddASN1(der.Constructed0, attributes)
 			s.algorithm(b)
 			b.AddASN1OctetString(signature)
 		})
@@ -73,31 +70,31 @@ func (id *Identity) addSignedData(b *cryptobyte.Builder, s *scheme, attributes f
 }
 
 // attributes are what is signed: RFC 5652 section 11 and RFC 8551 section 2.5.
-func (id *Identity) attributes(digest []byte, at time.Time) ([][]byte, error) {
+func (id *Identity) attributes(digest []byte, at time.Time) ([][]byte, bool) {
 	certificate := sha256.Sum256(id.Certificate.Raw)
 	var list [][]byte
 	for _, a := range []struct {
 		id    der.ID
 		value func(*cryptobyte.Builder)
 	}{
-		{idContentType, func(b *cryptobyte.Builder) { der.AddID(b, idData) }},
+		{idContentType, func(b *cryptobyte.Builder) { der.AddID(b, der.IDData) }},
 		{idMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
 		{idSigningTime, func(b *cryptobyte.Builder) { addTime(b, at.UTC()) }},
 		{idCapabilities, addCapabilities},
 		{idSigningCertificateV2, func(b *cryptobyte.Builder) { addSigningCertificate(b, certificate[:]) }},
 	} {
-		encoded, err := built(func(b *cryptobyte.Builder) {
+		encoded, ok := der.Built(func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				der.AddID(b, a.id)
 				b.AddASN1(asn1.SET, a.value)
 			})
 		})
-		if err != nil {
-			return nil, err
+		if !ok {
+			return nil, false
 		}
 		list = append(list, encoded)
 	}
-	return sortedSet(list), nil
+	return sortedSet(list), true
 }
 
 // addTime writes a UTCTime up to 2049: RFC 5652 section 11.3.
@@ -114,8 +111,8 @@ func addTime(b *cryptobyte.Builder, at time.Time) {
 // section 2.5.2.
 func addCapabilities(b *cryptobyte.Builder) {
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		der.AddAlgorithm(b, idAES256GCM, nil)
-		der.AddAlgorithm(b, idAES256CBC, nil)
+		der.AddAlgorithm(b, der.IDAES256GCM, nil)
+		der.AddAlgorithm(b, der.IDAES256CBC, nil)
 	})
 }
 
@@ -128,10 +125,4 @@ func addSigningCertificate(b *cryptobyte.Builder, digest []byte) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) })
 		})
 	})
-}
-
-func built(add func(*cryptobyte.Builder)) ([]byte, error) {
-	var b cryptobyte.Builder
-	add(&b)
-	return b.Bytes()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/smime/internal/ber"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 )
 
 // Options is what a reader believes.
@@ -82,7 +83,7 @@ func Verify(message, content []byte, o Options) (*Verified, error) {
 	digests := map[crypto.Hash][]byte{}
 	for i := range s.signers {
 		hash := hashOf(s.signers[i].digest)
-		if hash == 0 || s.kind != idData {
+		if hash == 0 || s.kind != der.IDData {
 			return nil, fault(crypt.ErrAlgorithm)
 		}
 		if digests[hash] == nil {

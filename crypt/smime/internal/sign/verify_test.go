@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/der"
 	"github.com/phimail/sdk/crypt/smime/internal/sign"
 	"github.com/phimail/sdk/crypt/smime/smimetest"
 )
@@ -51,18 +52,18 @@ func TestSignaturesOfOthersAreRead(t *testing.T) {
 		}),
 		"named by key in segments": with(good(named), func(f *forged) {
 			f.keyID = func(b *cryptobyte.Builder) {
-				b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(keyID[:3]); b.AddASN1OctetString(keyID[3:]) })
+				b.AddASN1(der.Constructed0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(keyID[:3]); b.AddASN1OctetString(keyID[3:]) })
 			}
 		}),
 		"several signers":    with(good(), func(f *forged) { f.signers = 8 }),
 		"combined algorithm": with(ofRSA(smimetest.RSA2048), func(f *forged) { f.scheme = idSHA256WithRSA }),
-		"SHA-512":            with(ofRSA(smimetest.RSA2048), func(f *forged) { f.hash, f.digest = crypto.SHA512, idSHA512 }),
+		"SHA-512":            with(ofRSA(smimetest.RSA2048), func(f *forged) { f.hash, f.digest = crypto.SHA512, der.IDSHA512 }),
 		"a time":             with(good(), func(f *forged) { f.edit = adding(attribute(idSigningTime, utcTime(now))) }),
 		"generalized time": with(good(), func(f *forged) {
 			f.edit = adding(attribute(idSigningTime, func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(now) }))
 		}),
 		"bound by SHA-256 in words": with(good(), func(f *forged) {
-			f.edit = adding(attribute(idCertificateV2, certificateV2(f.id.Certificate, idSHA256)))
+			f.edit = adding(attribute(idCertificateV2, certificateV2(f.id.Certificate, der.IDSHA256)))
 		}),
 		"an unknown attribute": with(good(), func(f *forged) { f.edit = adding(attribute("\x2a\x03", octets(nil), octets(nil))) }),
 	} {
@@ -105,18 +106,18 @@ func TestWhatIsNoSignatureIsRefused(t *testing.T) {
 		"signer not sent":        {with(good(), func(f *forged) { f.set = []*x509.Certificate{other.Certificate} }), crypt.ErrSignature},
 		"SHA-1":                  {with(ofRSA(smimetest.RSA2048), func(f *forged) { f.hash, f.digest = crypto.SHA1, idSHA1 }), crypt.ErrAlgorithm},
 		"hashes differ":          {with(ofRSA(smimetest.RSA2048), func(f *forged) { f.scheme = idSHA384WithRSA }), crypt.ErrAlgorithm},
-		"scheme of another key":  {with(good(), func(f *forged) { f.scheme = idRSA }), crypt.ErrAlgorithm},
+		"scheme of another key":  {with(good(), func(f *forged) { f.scheme = der.IDRSA }), crypt.ErrAlgorithm},
 		"PSS by default":         {with(ofRSA(smimetest.RSA2048), func(f *forged) { f.scheme = idPSS }), crypt.ErrAlgorithm},
 		"unknown scheme":         {with(good(), func(f *forged) { f.scheme = "\x2a\x03" }), crypt.ErrAlgorithm},
 		"Ed25519":                {with(&forged{id: authority().below.Issue(smimetest.P256, address), content: entity}, func(f *forged) { f.scheme = "\x2b\x65\x70" }), crypt.ErrAlgorithm},
 		"not data":               {with(good(), func(f *forged) { f.kind = "\x2a\x03" }), crypt.ErrAlgorithm},
-		"not signed":             {with(good(), func(f *forged) { f.outer = idData }), crypt.ErrUnsigned},
+		"not signed":             {with(good(), func(f *forged) { f.outer = der.IDData }), crypt.ErrUnsigned},
 		"nine signers":           {with(good(), func(f *forged) { f.signers = 9 }), crypt.ErrTooLarge},
 		"many certificates":      {with(good(), func(f *forged) { f.set = slices.Repeat([]*x509.Certificate{f.id.Certificate}, 40) }), crypt.ErrTooLarge},
 		"bytes after":            {with(good(), func(f *forged) { f.trailing = true }), crypt.ErrMalformed},
 		"content within as well": {with(good(), func(f *forged) { f.opaque = true }), crypt.ErrMalformed},
 		"no content type":        {with(good(), func(f *forged) { f.edit = func(l []adder) []adder { return l[1:] } }), crypt.ErrMalformed},
-		"two content types":      {with(good(), func(f *forged) { f.edit = adding(attribute(idContentType, oid(idData))) }), crypt.ErrMalformed},
+		"two content types":      {with(good(), func(f *forged) { f.edit = adding(attribute(idContentType, oid(der.IDData))) }), crypt.ErrMalformed},
 		"another content type": {with(good(), func(f *forged) {
 			f.edit = func(l []adder) []adder { return append(l[1:], attribute(idContentType, oid("\x2a"))) }
 		}), crypt.ErrMalformed},

@@ -84,6 +84,9 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 	if pc.Sealers, err = a.sealers(c); err != nil {
 		return nil, err
 	}
+	if pc.Signer, err = a.clearSigner(c); err != nil {
+		return nil, err
+	}
 	return pc, nil
 }
 

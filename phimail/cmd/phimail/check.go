@@ -21,7 +21,8 @@ func (c *config) check(s *strict) {
 	}
 	c.checkTransport(s)
 	c.checkPolicy(s)
-	c.smime.check(s)
+	c.checkSMIME(s)
+	c.checkSignClear(s)
 	for i := range c.dkim {
 		d, key := &c.dkim[i], "dkim["+strconv.Itoa(i)+"]"
 		c.need(s, d.line, key+".domain", &d.domain)

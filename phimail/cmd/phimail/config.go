@@ -20,6 +20,7 @@ type config struct {
 	senders     []value[string]
 	tenant      value[string]
 	hostSecret  value[string]
+	signClear   value[string]
 	requireFIPS value[bool]
 	transport   transportConfig
 	modes       []value[string]
@@ -130,7 +131,7 @@ func (c *config) read(s *strict, n *yaml.Node) {
 		"senders":          s.texts(&c.senders),
 		"tenant":           s.text(&c.tenant),
 		"host_secret_file": s.text(&c.hostSecret),
-		"sign_clear":       s.later,
+		"sign_clear":       s.text(&c.signClear),
 		"require_fips":     s.flag(&c.requireFIPS),
 		"transport":        c.transport.take(s),
 		"modes":            s.texts(&c.modes),

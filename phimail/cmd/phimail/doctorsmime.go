@@ -38,6 +38,9 @@ func (e *examination) smime(ctx context.Context, c *config) {
 		return
 	case c.smime.line == 0:
 		return
+	case c.signsOnly():
+		e.signsClear(ctx, c)
+		return
 	case !c.has(name):
 		e.note(name, checkWarn, "smime is set up and not among modes: nothing is sent by it", "add it to modes, or remove the block")
 	}
@@ -60,6 +63,18 @@ func (e *examination) smime(ctx context.Context, c *config) {
 	}
 	e.recipients(ctx, c, parts.certificates, sealer)
 	e.identity(ctx, c, parts.identities)
+}
+
+// signsClear looks at a block that is there for sign_clear alone.
+func (e *examination) signsClear(ctx context.Context, c *config) {
+	files, err := e.app.identityFiles(c) //nolint:contextcheck // small files are read at once, without a context
+	if err != nil {
+		walk(err, func(err error) {
+			e.note(faultName("smime", err), checkFail, err.Error(), "correct the file, or the path to it")
+		})
+		return
+	}
+	e.identity(ctx, c, files)
 }
 
 // faultName keeps the names of several faults apart.
@@ -175,9 +190,9 @@ func (e *examination) identity(ctx context.Context, c *config, files *smime.Iden
 		}
 		const remedy = "get a certificate for the address that is in date and may sign e-mail"
 		if i == 0 {
-			e.note(name, checkFail, "the certificate and its key can't sign for the From address now, so every message by smime is refused", remedy)
+			e.note(name, checkFail, "the certificate and its key can't sign for the From address now, so every message that they should sign is refused", remedy)
 		} else {
-			e.note(name, checkWarn, fmt.Sprintf("the certificate can't sign for senders[%d], whose messages by smime are refused", i-1), remedy)
+			e.note(name, checkWarn, fmt.Sprintf("the certificate can't sign for senders[%d], whose messages that it should sign are refused", i-1), remedy)
 		}
 		return
 	}

@@ -181,6 +181,7 @@ from: "Riverside Clinic <no-reply@clinic.example>"
 senders: []                      # other addresses that From may be
 tenant: riverside                # stands on every record
 host_secret_file: host.key       # for send -key
+sign_clear: ""                   # smime: sign what travels by tls, with smime.sign_cert
 require_fips: false              # refuse to run unless GODEBUG=fips140=on
 transport:                       # smtp or maildir
   smtp:
@@ -229,4 +230,8 @@ modes: [smime]. Files that change are read again. The forms: standard (AES-256-C
 and PKCS #1 v1.5, which every client reads), oaep (RSA-OAEP), gcm (AES-256-GCM and
 RSA-OAEP), announced (what the certificate says of its owner's client). In FIPS mode
 oaep takes the place of the default, and standard is refused for RSA keys.
+
+With sign_clear: smime also what goes by tls is signed, as multipart/signed with a
+protected header; a sender without a certificate is then refused. For that alone
+the smime block needs sign_cert and sign_key only.
 `

@@ -53,12 +53,15 @@ func (m *smimeConfig) takeForms(s *strict) setter {
 	})
 }
 
-func (m *smimeConfig) check(s *strict) {
+func (c *config) checkSMIME(s *strict) {
+	m := &c.smime
 	if m.line == 0 {
 		return
 	}
-	m.some(s, "smime.certs", m.certs, "name the files and directories with recipients' certificates: certs: [recipients/]")
-	m.some(s, "smime.trust", m.trust, "name the authorities that recipients' certificates must lead to: trust: [ca.pem]")
+	if !c.signsOnly() {
+		m.some(s, "smime.certs", m.certs, "name the files and directories with recipients' certificates: certs: [recipients/]")
+		m.some(s, "smime.trust", m.trust, "name the authorities that recipients' certificates must lead to: trust: [ca.pem]")
+	}
 	m.some(s, "smime.crls", m.crls, "")
 	for _, v := range []*value[string]{&m.signKey, &m.passphraseEnv, &m.passphraseFile} {
 		if v.v != "" && m.signCert.v == "" {
@@ -117,7 +120,7 @@ type smimeParts struct {
 // sealers are those of the blocks in the file. They hold nothing open: files are
 // read when a message asks for them.
 func (a *app) sealers(c *config) ([]crypt.Sealer, error) {
-	if c.smime.line == 0 {
+	if c.smime.line == 0 || c.signsOnly() {
 		return nil, nil
 	}
 	parts, err := a.smimeParts(c)

@@ -45,6 +45,12 @@ type Config struct {
 	Signer crypt.Signer
 	// Transport carries messages. The Client does not close it.
 	Transport transport.Transport
+	// Prober finds out what recipients' domains offer, for mode TLS at more
+	// than [transport.Relay]. Then a domain has to be proven by DANE or MTA-STS
+	// beside what the transport offers, and one whose look-up fails gets no
+	// mail in clear. Defaults to none: then only the transport's word counts.
+	// The Client does not close it.
+	Prober transport.Prober
 	// DKIM signs. Nil leaves messages unsigned, and the record says so.
 	DKIM *dkim.Signer
 	// Audit is the log: no log, no client. The Client does not close it.

@@ -32,6 +32,7 @@ const (
 	ErrCertificate        Reason = "certificate"         // see CertificateError
 	ErrRequireTLS         Reason = "requiretls-missing"  // RFC 8689 section 4.2.1
 	ErrAssurance          Reason = "assurance"           // TLS is good, but less is known than the message needs
+	ErrExcluded           Reason = "domain-excluded"     // the recipient's domain is on the list of those whose TLS is not good enough
 )
 
 // Other reasons.
@@ -56,12 +57,27 @@ const (
 	ErrClosed       Reason = "closed"               // after Close
 )
 
+// Faults of looking up a recipient's domain. Those of the DNS and of a fetch are
+// deferred: they never mean that there is nothing.
+const (
+	ErrDNSBogus    Reason = "dns-bogus"     // DNSSEC proves that the answer is forged or broken
+	ErrDNSServFail Reason = "dns-servfail"  // the resolver could not find out, or refused
+	ErrDNSAnswer   Reason = "dns-answer"    // a malformed answer, a loop, or too much of it
+	ErrFetch       Reason = "fetch"         // a document could not be fetched by HTTPS
+	ErrNullMX      Reason = "null-mx"       // the domain takes no mail (RFC 7505): rejected
+	ErrNoDomain    Reason = "no-domain"     // the domain does not exist, or has no address: rejected
+	ErrNoProof     Reason = "no-proof"      // neither DANE nor an MTA-STS policy of mode enforce
+	ErrNoMXMatch   Reason = "mx-mismatch"   // the MTA-STS policy names none of the servers
+	ErrTLSA        Reason = "tlsa-unusable" // TLSA records, none of which can be used
+)
+
 // Stage names the step of a session that failed.
 type Stage string
 
 // The stages, in the order of a session.
 const (
 	StagePlan     Stage = "plan"
+	StageLookup   Stage = "lookup"
 	StageConnect  Stage = "connect"
 	StageGreeting Stage = "greeting"
 	StageHello    Stage = "ehlo"
@@ -158,7 +174,8 @@ func (e *Error) Is(target error) bool {
 
 func (r Reason) tls() bool {
 	switch r {
-	case ErrTLSRequired, ErrTLSHandshake, ErrTLSPolicy, ErrPlaintextInjection, ErrCertificate, ErrRequireTLS, ErrAssurance:
+	case ErrTLSRequired, ErrTLSHandshake, ErrTLSPolicy, ErrPlaintextInjection, ErrCertificate, ErrRequireTLS, ErrAssurance,
+		ErrExcluded, ErrNoProof, ErrNoMXMatch, ErrTLSA:
 		return true
 	default:
 		return false

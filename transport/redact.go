@@ -21,8 +21,8 @@ func (q Query) MarshalJSON() ([]byte, error) { return json.Marshal(q.summary()) 
 
 // Format prints the proof without the issuer's name, whatever the verb.
 func (p Proof) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "transport.Proof{%s, %s, %s, %s, peer %s, spki %s, verified %s, requiretls %t}",
-		p.Assurance, p.TLSVersion, p.CipherSuite, p.Curve, p.Peer, p.SPKI, p.Verified, p.RequireTLS)
+	_, _ = fmt.Fprintf(f, "transport.Proof{%s, %s, %s, %s, peer %s, spki %s, verified %s, proven by %q, tlsa %q, requiretls %t}",
+		p.Assurance, p.TLSVersion, p.CipherSuite, p.Curve, p.Peer, p.SPKI, p.Verified, p.ProvenBy, p.TLSA, p.RequireTLS)
 }
 
 func (e Envelope) summary() string {

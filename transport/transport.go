@@ -165,8 +165,19 @@ type Proof struct {
 	// the certificate and of its issuer, in hex.
 	SPKI       string
 	IssuerSPKI string
-	// Verified is how: "pkix", "pkix+pin", later "dane-ee", "mta-sts".
+	// Verified is how: "pkix", "pkix+pin", "dane-ee" or "dane-ta".
 	Verified string
+	// ProvenBy is what proves that Peer is the recipient domain's server:
+	// ByDANE, ByMTASTS, or "" where the connection is to a relay.
+	ProvenBy string
+	// TLSA is the record that the certificate matched: usage, selector,
+	// matching type and the first 16 hex digits of its data, such as "3 1 1
+	// 0b9fa5a59eed715c".
+	TLSA string
+	// Policy is the MTA-STS policy that was in force, PolicyAge how long ago it
+	// was last seen to be current.
+	Policy    *STSPolicy
+	PolicyAge time.Duration
 	// RequireTLS says that the peer accepted REQUIRETLS for this message.
 	RequireTLS bool
 

@@ -117,6 +117,21 @@ func handshakeError(err error, now time.Time) (transport.Reason, *transport.Cert
 	return transport.ErrTLSHandshake, nil
 }
 
+// CertificateFault is the reason for which crypto/tls refused a certificate, nil
+// if err is another error. It keeps nothing of err's text.
+func CertificateFault(err error, now time.Time) *transport.CertificateError {
+	_, cert := handshakeError(err, now)
+	return cert
+}
+
+// WeakKey returns the refusal of a key that crypto/tls takes and we don't.
+func WeakKey(cert *x509.Certificate) error {
+	if weak(cert) {
+		return refuse(transport.CertWeakKey)
+	}
+	return nil
+}
+
 func certificateReason(err error, now time.Time) transport.CertificateReason {
 	var (
 		invalid    x509.CertificateInvalidError

@@ -1,0 +1,71 @@
+package lookup
+
+import (
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// profile maps what people write to what the DNS holds (RFC 5891, RFC 5895), and
+// lets the underscores of service names pass.
+var profile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false), idna.StrictDomainName(false))
+
+const (
+	maxName  = 253
+	maxLabel = 63
+)
+
+// ASCII returns a domain name in lower case and A-labels, without a final dot.
+// ok is false for what is no domain name of letters, digits, hyphens and
+// underscores: a host or a service.
+func ASCII(name string) (ascii string, ok bool) {
+	name = strings.TrimSuffix(name, ".")
+	if len(name) > 4*maxName { // U-labels may be longer
+		return "", false
+	}
+	if !plain(name) {
+		mapped, err := profile.ToASCII(name)
+		if err != nil {
+			return "", false
+		}
+		name = mapped
+	}
+	return lower(name)
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// lower checks the labels of an ASCII name.
+func lower(name string) (string, bool) {
+	if name == "" || len(name) > maxName {
+		return "", false
+	}
+	b, label := make([]byte, 0, len(name)), 0
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c == '.':
+			if label == 0 {
+				return "", false
+			}
+			label = -1
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return "", false
+		}
+		if label++; label > maxLabel {
+			return "", false
+		}
+		b = append(b, c)
+	}
+	return string(b), label > 0
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/mail"
+	"slices"
 	"strings"
 
 	"github.com/phimail/sdk/crypt"
@@ -28,39 +29,58 @@ const (
 	CodePanic     = "internal-error" // a panic in one of them
 )
 
-// classify asks the classifier; whatever goes wrong counts as PHI.
-func (c *Client) classify(ctx context.Context, d *draft) (class policy.Classification) {
-	if c.cfg.Classifier == nil {
-		return policy.Classification{Score: 1, Codes: []string{"all"}}
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.ClassifyTimeout)
-	defer cancel()
-	failed := policy.Classification{Score: 1, Codes: []string{"classifier-failed"}}
-	done := make(chan policy.Classification, 1)
-	go func() {
-		verdict := failed
-		defer func() { done <- verdict }()
-		defer func() {
-			if recover() != nil {
-				verdict = failed
-			}
-		}()
-		if v, err := c.cfg.Classifier.Classify(ctx, d.content()); err == nil {
-			verdict = v
-		}
-	}()
-	select {
-	case class = <-done:
-	case <-ctx.Done():
-		return failed
-	}
+// classify asks the classifier. Whatever goes wrong counts as PHI, with the
+// reason among the codes, and so does what the host knows to be PHI.
+func (c *Client) classify(ctx context.Context, d *draft) policy.Classification {
+	class := c.askClassifier(ctx, d)
 	for _, code := range class.Codes {
 		if !isToken(code) {
 			class.Codes = []string{"codes-invalid"}
 			break
 		}
 	}
+	if known := d.msg.Known; len(known) > 0 {
+		class.NoPHI, class.Score = false, 1
+		class.Codes = append(slices.Clip(class.Codes), "known")
+		for _, f := range known {
+			if !slices.Contains(class.Findings, f) {
+				class.Findings = append(slices.Clip(class.Findings), f)
+			}
+		}
+	}
 	return class
+}
+
+func (c *Client) askClassifier(ctx context.Context, d *draft) policy.Classification {
+	failed := func(how string) policy.Classification {
+		return policy.Classification{Score: 1, Codes: []string{how}}
+	}
+	if c.cfg.Classifier == nil {
+		return failed("all")
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.ClassifyTimeout)
+	defer cancel()
+	done := make(chan policy.Classification, 1)
+	go func() {
+		verdict := failed("classifier-panic")
+		defer func() { done <- verdict }()
+		defer func() { _ = recover() }() // verdict says so
+		v, err := c.cfg.Classifier.Classify(ctx, d.content())
+		switch {
+		case err == nil:
+			verdict = v
+		case ctx.Err() != nil:
+			verdict = failed("classifier-timeout")
+		default:
+			verdict = failed("classifier-error")
+		}
+	}()
+	select {
+	case class := <-done:
+		return class
+	case <-ctx.Done():
+		return failed("classifier-timeout")
+	}
 }
 
 // content is the clear message for the classifier.

@@ -6,7 +6,8 @@
 // another mode, another recipient or a weaker key: what it can't do is an error
 // that says why, and then nothing is sent.
 //
-// crypt/smime is the sealer for S/MIME.
+// crypt/smime is the sealer for S/MIME, crypt/escrow the one for recipients
+// without keys.
 package crypt
 
 import (
@@ -87,6 +88,18 @@ type Target struct {
 	// Ref is opaque: the recipient in the host's own portal.
 	Ref string
 	Key Key
+	// Access is for escrow: what may open the item.
+	Access Access
+}
+
+// Access says what the recipient of an escrow item has to show. Its zero value
+// is the strictest: the link alone is not enough, and a second factor that
+// travels by another way is required.
+type Access struct {
+	// LinkEnough says that whoever has the link may read: the notification
+	// travels by a way that is Attested or better, and neither the content nor
+	// the policy asks for more.
+	LinkEnough bool
 }
 
 // Field is one field of a header. Value is unfolded, as it is sent: RFC 2047
@@ -99,8 +112,18 @@ type Field struct {
 type Sealed struct {
 	Evidence Evidence
 	// Publish makes an escrow item readable, after the intent is durable;
-	// Withdraw takes it back after a sure failure. Both are nil for other modes.
+	// Withdraw takes it back after a sure failure, and may be called without
+	// Publish where the message is given up before its intent. Both are nil for
+	// other modes.
 	Publish, Withdraw func(context.Context) error
+	// Settle follows once the notification was accepted, or rejected for good:
+	// nobody will try again, so what a retry would need is erased. Nil for other
+	// modes.
+	Settle func(context.Context) error
+	// Passcode is the second factor that was generated for an escrow item, to be
+	// told to the recipient by another way than e-mail. It is a secret of the
+	// caller's: no printed form shows it.
+	Passcode string
 }
 
 // Evidence says how a message was sealed, in codes and fingerprints.

@@ -47,6 +47,11 @@ const (
 	ErrAlgorithm Reason = "algorithm"     // a message to open uses what we don't read
 	ErrConfig    Reason = "config"        // a field of a Config
 	ErrCanceled  Reason = "canceled"      // the caller's context ended
+	ErrStore     Reason = "store"         // the store of escrow items failed
+	ErrRecord    Reason = "record"        // the record of what happens to an escrow item failed
+	ErrLinks     Reason = "links"         // the transport rewrites links, and an escrow notification is one
+	ErrUnknown   Reason = "unknown-item"  // there is no such escrow item
+	ErrClosed    Reason = "item-closed"   // the escrow item was recalled, has expired or is not published
 )
 
 // Error is how a sealer or a reader fails: a code and no foreign text. It
@@ -128,4 +133,9 @@ var words = map[Reason]string{
 	ErrAlgorithm:    "the message uses an algorithm that is not read",
 	ErrConfig:       "the configuration is not valid",
 	ErrCanceled:     "the context ended",
+	ErrStore:        "the store of escrow items failed; mend it, then try again",
+	ErrRecord:       "the audit log did not take the record of an escrow item; mend it, then try again",
+	ErrLinks:        "the transport rewrites links, which would break or give away the link of an escrow item; switch that off, or use another transport",
+	ErrUnknown:      "there is no such escrow item; check the id",
+	ErrClosed:       "the escrow item was recalled, has expired or is not published",
 }

@@ -33,6 +33,19 @@ func (t Target) LogValue() slog.Value { return slog.StringValue(t.summary()) }
 // MarshalJSON encodes the key's fingerprint.
 func (t Target) MarshalJSON() ([]byte, error) { return json.Marshal(t.summary()) }
 
+func (s Sealed) summary() string {
+	return fmt.Sprintf("crypt.Sealed{%s, passcode:%t}", s.Evidence.Container, s.Passcode != "")
+}
+
+// Format prints the container, whatever the verb.
+func (s Sealed) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.summary()) }
+
+// LogValue logs the container.
+func (s Sealed) LogValue() slog.Value { return slog.StringValue(s.summary()) }
+
+// MarshalJSON encodes the container.
+func (s Sealed) MarshalJSON() ([]byte, error) { return json.Marshal(s.summary()) }
+
 // Format prints nothing of the field, whatever the verb.
 func (Field) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "crypt.Field{}") }
 

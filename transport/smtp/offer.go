@@ -35,10 +35,10 @@ func (t *Transport) known() (learned, bool) {
 // otherwise it learns from a session whether the relay offers REQUIRETLS, and
 // believes that for five minutes. Send verifies everything anew.
 func (t *Transport) Offer(ctx context.Context, q transport.Query) (transport.Offer, error) {
-	if !t.pool.enter() {
+	if !t.pool.Enter() {
 		return transport.Offer{}, errClosed()
 	}
-	defer t.pool.wg.Done()
+	defer t.pool.Leave()
 	have := t.assurance()
 	l, fresh := t.known()
 	if !have.Meets(q.Need) && !fresh {
@@ -84,11 +84,11 @@ func (t *Transport) ask(ctx context.Context) (learned, *transport.Error) {
 	if l, fresh := t.known(); fresh {
 		return l, nil
 	}
-	c, err := t.pool.get(ctx, true)
+	c, err := t.pool.Get(ctx, true)
 	if err != nil {
 		return learned{}, err
 	}
-	t.pool.put(c)
+	t.pool.Put(c)
 	l, _ := t.known()
 	return l, nil
 }
@@ -110,16 +110,16 @@ type Report struct {
 // Check opens a session of its own, verifies it, authenticates, says goodbye
 // and reports. It sends no message. The error is an [*transport.Error].
 func (t *Transport) Check(ctx context.Context) (*Report, error) {
-	if !t.pool.enter() {
+	if !t.pool.Enter() {
 		return nil, errClosed()
 	}
-	defer t.pool.wg.Done()
-	c, err := t.pool.get(ctx, true)
+	defer t.pool.Leave()
+	c, err := t.pool.Get(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	defer t.pool.put(c)
-	defer c.Quit(t.pool.goodbye)
+	defer t.pool.Put(c)
+	defer c.Quit(t.pool.Goodbye)
 	r := &Report{
 		Proof:      c.Proof(),
 		Extensions: c.Extensions().Names(), SizeLimit: c.Extensions().SizeLimit,

@@ -19,11 +19,11 @@ func (t *Transport) Send(ctx context.Context, env *transport.Envelope) (*transpo
 	if err := checkEnvelope(env); err != nil {
 		return transport.Fail(len(env.To), err), err
 	}
-	if !t.pool.enter() {
+	if !t.pool.Enter() {
 		err := errClosed()
 		return transport.Fail(len(env.To), err), err
 	}
-	defer t.pool.wg.Done()
+	defer t.pool.Leave()
 	params := t.params
 	params.Assurance = t.assurance()
 	if err := t.admit(env, params.Assurance); err != nil {
@@ -40,7 +40,7 @@ func (t *Transport) Send(ctx context.Context, env *transport.Envelope) (*transpo
 func (t *Transport) send(ctx context.Context, env *transport.Envelope, params smtpclient.Params) *transport.Result {
 	fresh := false
 	for {
-		c, err := t.pool.get(ctx, fresh)
+		c, err := t.pool.Get(ctx, fresh)
 		if err != nil {
 			return transport.Fail(len(env.To), err)
 		}
@@ -66,7 +66,7 @@ func (t *Transport) deliver(
 		if !finished {
 			c.Close()
 		}
-		t.pool.put(c)
+		t.pool.Put(c)
 	}()
 	res, repeat := c.Deliver(ctx, env, params)
 	finished = true
@@ -100,6 +100,10 @@ func (t *Transport) admit(env *transport.Envelope, have transport.Assurance) *tr
 		return &transport.Error{Status: transport.Refused, Reason: transport.ErrAssurance, Stage: transport.StagePlan, Retry: true}
 	}
 	return nil
+}
+
+func errClosed() *transport.Error {
+	return &transport.Error{Status: transport.Refused, Reason: transport.ErrClosed, Stage: transport.StageConnect, Retry: true}
 }
 
 func canceled(ctx context.Context) *transport.Error {

@@ -38,7 +38,7 @@ type Transport struct {
 	cfg    Config
 	client smtpclient.Config
 	params smtpclient.Params
-	pool   *pool
+	pool   *smtpclient.Pool
 	auth   breaker
 
 	learning chan struct{} // held by who asks the relay for an offer
@@ -74,7 +74,9 @@ func New(cfg Config) (*Transport, error) {
 		params:   smtpclient.Params{Return: cfg.DSN.ret(), Notify: cfg.DSN.notify(), EnvelopeID: cfg.DSN.EnvelopeID},
 		learning: make(chan struct{}, 1),
 	}
-	t.pool = newPool(t.open, cfg.MaxConns, cfg.MaxPerConn, cfg.IdleTimeout, min(cfg.Timeout, quitWait))
+	t.pool = smtpclient.NewPool(smtpclient.PoolConfig{
+		Open: t.open, Conns: cfg.MaxConns, MaxUses: cfg.MaxPerConn, IdleFor: cfg.IdleTimeout, Goodbye: min(cfg.Timeout, quitWait),
+	})
 	return t, nil
 }
 
@@ -84,7 +86,7 @@ const quitWait = 2 * time.Second
 // Close waits for the messages under way, says goodbye on the idle connections
 // and lets go of all of them. When ctx ends first, what is under way is cut off,
 // and the error is ctx's. Afterwards Send answers ErrClosed.
-func (t *Transport) Close(ctx context.Context) error { return t.pool.close(ctx) }
+func (t *Transport) Close(ctx context.Context) error { return t.pool.Close(ctx) }
 
 // assurance is what verified TLS to the relay is worth now.
 func (t *Transport) assurance() transport.Assurance {

@@ -1,4 +1,4 @@
-package smtp
+package smtpclient
 
 import (
 	"context"
@@ -6,17 +6,13 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/transport"
-	"github.com/phimail/sdk/transport/internal/smtpclient"
 )
 
-// pool hands out sessions, warm ones first. Its slots bound the sessions in
+// Pool hands out sessions with one peer, warm ones first. Its slots bound the sessions in
 // use; since an idle one is always taken before a new one is made, they bound
 // all.
-type pool struct {
-	open    func(context.Context) (*smtpclient.Conn, *transport.Error)
-	maxUses int
-	idleFor time.Duration
-	goodbye time.Duration
+type Pool struct {
+	PoolConfig
 
 	slots   chan struct{}
 	closing chan struct{}
@@ -28,13 +24,24 @@ type pool struct {
 	closed bool
 	idle   []idleConn // the one used last is at the end
 	timer  *time.Timer
-	busy   map[*smtpclient.Conn]struct{}
+	busy   map[*Conn]struct{}
 	parked int // slots withheld because the relay wants fewer connections
 	unpark time.Time
 }
 
+// PoolConfig says how sessions are made and for how long they are kept.
+type PoolConfig struct {
+	// Open makes a session.
+	Open func(context.Context) (*Conn, *transport.Error)
+	// Conns bounds the sessions at a time, MaxUses the transactions of one.
+	Conns, MaxUses int
+	// IdleFor is how long a session is kept without work, Goodbye how long its
+	// end may take.
+	IdleFor, Goodbye time.Duration
+}
+
 type idleConn struct {
-	conn  *smtpclient.Conn
+	conn  *Conn
 	since time.Time
 }
 
@@ -42,23 +49,25 @@ type idleConn struct {
 // connection.
 const parkTime = time.Minute
 
-// closeGrace is how long close waits, once everything was interrupted, for a
+// closeGrace is how long Close waits, once everything was interrupted, for a
 // host's own callbacks to come back.
 const closeGrace = time.Second
 
-func newPool(open func(context.Context) (*smtpclient.Conn, *transport.Error), conns, uses int, idle, goodbye time.Duration) *pool {
-	p := &pool{
-		open: open, maxUses: uses, idleFor: idle, goodbye: goodbye,
-		slots:   make(chan struct{}, conns),
-		closing: make(chan struct{}),
-		busy:    make(map[*smtpclient.Conn]struct{}, conns),
+// NewPool makes a pool without a session.
+func NewPool(cfg PoolConfig) *Pool {
+	p := &Pool{
+		PoolConfig: cfg,
+		slots:      make(chan struct{}, cfg.Conns),
+		closing:    make(chan struct{}),
+		busy:       make(map[*Conn]struct{}, cfg.Conns),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
 
-// enter counts a call in, so that close waits for it. The caller calls p.wg.Done.
-func (p *pool) enter() bool {
+// Enter counts a call in, so that Close waits for it, and is false once the pool
+// is closed. The caller calls Leave.
+func (p *Pool) Enter() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -68,9 +77,12 @@ func (p *pool) enter() bool {
 	return true
 }
 
-// get returns an idle session, or with fresh or none idle a new one. It waits
-// for a slot. Each session that it returns goes back with put.
-func (p *pool) get(ctx context.Context, fresh bool) (*smtpclient.Conn, *transport.Error) {
+// Leave ends a call that Enter counted in.
+func (p *Pool) Leave() { p.wg.Done() }
+
+// Get returns an idle session, or with fresh or none idle a new one. It waits
+// for a slot. Each session that it returns goes back with Put.
+func (p *Pool) Get(ctx context.Context, fresh bool) (*Conn, *transport.Error) {
 	for {
 		if err := p.takeSlot(ctx); err != nil {
 			return nil, err
@@ -92,7 +104,7 @@ func (p *pool) get(ctx context.Context, fresh bool) (*smtpclient.Conn, *transpor
 	}
 }
 
-func (p *pool) takeSlot(ctx context.Context) *transport.Error {
+func (p *Pool) takeSlot(ctx context.Context) *transport.Error {
 	select {
 	case p.slots <- struct{}{}:
 		return nil
@@ -109,11 +121,11 @@ func (p *pool) takeSlot(ctx context.Context) *transport.Error {
 }
 
 // dial opens a session under both contexts: the caller's and the pool's.
-func (p *pool) dial(ctx context.Context) (*smtpclient.Conn, *transport.Error) {
+func (p *Pool) dial(ctx context.Context) (*Conn, *transport.Error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(p.ctx, cancel)() //nolint:contextcheck // two contexts can end it
-	c, err := p.open(ctx)
+	c, err := p.Open(ctx)
 	if err != nil {
 		if p.ctx.Err() != nil && err.Reason == transport.ErrCanceled {
 			return nil, errClosed()
@@ -124,13 +136,13 @@ func (p *pool) dial(ctx context.Context) (*smtpclient.Conn, *transport.Error) {
 	defer p.mu.Unlock()
 	p.busy[c] = struct{}{}
 	if p.ctx.Err() != nil {
-		c.Interrupt() // close came by while it was in nobody's hands
+		c.Interrupt() // Close came by while it was in nobody's hands
 	}
 	return c, nil
 }
 
 // makeRoom parts with an idle session if a fresh one would be one too many.
-func (p *pool) makeRoom() {
+func (p *Pool) makeRoom() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) > 0 && len(p.idle)+len(p.busy) >= cap(p.slots) {
@@ -139,7 +151,7 @@ func (p *pool) makeRoom() {
 	}
 }
 
-func (p *pool) popIdle() *smtpclient.Conn {
+func (p *Pool) popIdle() *Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.idle)
@@ -153,9 +165,9 @@ func (p *pool) popIdle() *smtpclient.Conn {
 	return c
 }
 
-// put takes a session back and keeps it warm, unless it is dead or worn out.
-func (p *pool) put(c *smtpclient.Conn) {
-	keep := !c.Dead() && c.Used() < p.maxUses
+// Put takes a session back and keeps it warm, unless it is dead or worn out.
+func (p *Pool) Put(c *Conn) {
+	keep := !c.Dead() && c.Used() < p.MaxUses
 	if limit := c.Extensions().MailMax; limit > 0 && c.Used() >= limit {
 		keep = false // RFC 9422 section 4.1
 	}
@@ -165,7 +177,7 @@ func (p *pool) put(c *smtpclient.Conn) {
 	if keep {
 		p.idle = append(p.idle, idleConn{c, time.Now()})
 		if p.timer == nil {
-			p.timer = time.AfterFunc(p.idleFor, p.expire)
+			p.timer = time.AfterFunc(p.IdleFor, p.expire)
 		}
 	}
 	unpark := p.parked > 0 && time.Now().After(p.unpark)
@@ -183,16 +195,16 @@ func (p *pool) put(c *smtpclient.Conn) {
 }
 
 // part ends a session in the background. The caller was counted in.
-func (p *pool) part(c *smtpclient.Conn) {
+func (p *Pool) part(c *Conn) {
 	if c.Dead() {
 		c.Close()
 		return
 	}
-	p.wg.Go(func() { c.Quit(p.goodbye) })
+	p.wg.Go(func() { c.Quit(p.Goodbye) })
 }
 
 // expire ends the sessions that were idle for too long.
-func (p *pool) expire() {
+func (p *Pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -200,13 +212,13 @@ func (p *pool) expire() {
 	}
 	now := time.Now()
 	n := 0
-	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.idleFor {
+	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.IdleFor {
 		p.part(p.idle[n].conn)
 		n++
 	}
 	p.idle = append(p.idle[:0], p.idle[n:]...)
 	if p.timer = nil; len(p.idle) > 0 {
-		p.timer = time.AfterFunc(p.idleFor-now.Sub(p.idle[0].since), p.expire)
+		p.timer = time.AfterFunc(p.IdleFor-now.Sub(p.idle[0].since), p.expire)
 	}
 }
 
@@ -218,7 +230,7 @@ func crowded(err *transport.Error) bool {
 
 // park withholds the caller's slot for a while, if there is another session that
 // the caller can use in its turn.
-func (p *pool) park() bool {
+func (p *Pool) park() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || len(p.busy)+len(p.idle) == 0 || p.parked >= cap(p.slots)-1 {
@@ -229,8 +241,10 @@ func (p *pool) park() bool {
 	return true
 }
 
-// close ends the pool; see [Transport.Close].
-func (p *pool) close(ctx context.Context) error {
+// Close waits for the calls that were counted in, says goodbye on the idle
+// sessions and lets go of all of them. When ctx ends first, what is under way is
+// cut off, and the error is ctx's.
+func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.closed {
 		p.closed = true
@@ -262,12 +276,18 @@ func (p *pool) close(ctx context.Context) error {
 }
 
 // interrupt cuts off everything under way.
-func (p *pool) interrupt() {
+func (p *Pool) interrupt() {
 	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.busy {
 		c.Interrupt()
+	}
+}
+
+func canceled(ctx context.Context) *transport.Error {
+	return &transport.Error{
+		Status: transport.Deferred, Reason: transport.ErrCanceled, Stage: transport.StageConnect, Retry: true, Cause: ctx.Err(),
 	}
 }
 

@@ -205,6 +205,7 @@ const (
 	CertStaple        CertificateReason = "staple-invalid"
 	CertStapleMissing CertificateReason = "staple-missing"
 	CertPin           CertificateReason = "pin-mismatch"
+	CertTLSA          CertificateReason = "tlsa-mismatch" // RFC 7672: it matches no TLSA record
 	CertUsage         CertificateReason = "usage"
 	CertConstraint    CertificateReason = "name-constraint"
 	CertMalformed     CertificateReason = "malformed"

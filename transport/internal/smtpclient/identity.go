@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/internal/dane"
 )
 
 // Identity is who the peer must prove to be, and how. Its zero value verifies
@@ -24,6 +25,13 @@ type Identity struct {
 	// Pins, if not empty, are SHA-256 sums of subject public key infos; one
 	// certificate of the verified chain must have one of them.
 	Pins [][sha256.Size]byte
+	// DANE, if not empty, are the usable TLSA records one of which the peer must
+	// match instead of what RootCAs say; there are no Pins then. Names are what a
+	// certificate under a DANE-TA record may be for.
+	DANE  []transport.TLSARecord
+	Names []string
+	// ProvenBy goes into the proof: what makes ServerName the right one.
+	ProvenBy string
 	// ClientCertificate is asked when the peer wants to know who we are.
 	ClientCertificate func(context.Context) (*tls.Certificate, error)
 	// Clock gives the time that certificates and staples are judged at.
@@ -33,6 +41,7 @@ type Identity struct {
 // verdict is what a handshake proved.
 type verdict struct {
 	chain []*x509.Certificate
+	tlsa  *transport.TLSARecord // the record that matched
 }
 
 // config returns the TLS configuration of one connection. crypto/tls verifies
@@ -57,6 +66,9 @@ func (id *Identity) config(v *verdict) *tls.Config {
 		chain, err := id.judge(&cs)
 		v.chain = chain
 		return err
+	}
+	if len(id.DANE) > 0 {
+		id.byDANE(cfg, v)
 	}
 	if source := id.ClientCertificate; source != nil {
 		cfg.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -119,6 +131,10 @@ func (id *Identity) proof(cs *tls.ConnectionState, v *verdict) transport.Proof {
 		SPKI:        spki(leaf),
 		IssuerSPKI:  spki(issuer),
 		Verified:    id.how(),
+		ProvenBy:    id.ProvenBy,
+	}
+	if v.tlsa != nil {
+		p.Verified, p.TLSA = daneName(v.tlsa), dane.Text(v.tlsa)
 	}
 	return *p.WithIssuerName(leaf.Issuer.String())
 }

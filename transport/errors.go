@@ -68,6 +68,7 @@ const (
 	ErrNoDomain    Reason = "no-domain"     // the domain does not exist, or has no address: rejected
 	ErrNoProof     Reason = "no-proof"      // neither DANE nor an MTA-STS policy of mode enforce
 	ErrNoMXMatch   Reason = "mx-mismatch"   // the MTA-STS policy names none of the servers
+	ErrAddress     Reason = "address"       // a server at a private or link-local address: refused
 	ErrTLSA        Reason = "tlsa-unusable" // TLSA records, none of which can be used
 )
 

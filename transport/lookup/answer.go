@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/internal/dnsname"
 )
 
 const (
@@ -130,7 +131,7 @@ func (c *chain) read(m *dns.Msg) (done bool, err *transport.Error) {
 func (c *chain) at(m *dns.Msg) (target string, found bool, err *transport.Error) {
 	for _, rr := range m.Answer {
 		h := rr.Header()
-		owner, ok := lower(trimDot(h.Name))
+		owner, ok := dnsname.Lower(trimDot(h.Name))
 		if !ok || owner != c.name || h.Class != dns.ClassINET {
 			continue
 		}
@@ -144,7 +145,7 @@ func (c *chain) at(m *dns.Msg) (target string, found bool, err *transport.Error)
 			continue
 		}
 		if alias, ok := rr.(*dns.CNAME); ok {
-			next, ok := lower(trimDot(alias.Target))
+			next, ok := dnsname.Lower(trimDot(alias.Target))
 			if !ok || target != "" && target != next {
 				return "", false, failed(transport.ErrDNSAnswer)
 			}

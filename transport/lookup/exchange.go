@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/internal/dnsname"
 )
 
 const (
@@ -135,6 +136,6 @@ func answers(reply, m *dns.Msg) bool {
 		return reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError
 	}
 	q, ours := reply.Question[0], m.Question[0]
-	name, ok := lower(trimDot(q.Name))
+	name, ok := dnsname.Lower(trimDot(q.Name))
 	return ok && len(reply.Question) == 1 && dns.Fqdn(name) == ours.Name && q.Qtype == ours.Qtype && q.Qclass == ours.Qclass
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/internal/dnsname"
 	"github.com/phimail/sdk/transport/internal/smtpclient"
 )
 
@@ -148,7 +149,7 @@ func (h *HTTPS) check(target string) (*url.URL, bool) {
 	if p := u.Port(); p != "" && p != port {
 		return nil, false
 	}
-	host, ok := ASCII(u.Hostname())
+	host, ok := dnsname.ASCII(u.Hostname())
 	if _, err := netip.ParseAddr(u.Hostname()); !ok || err == nil {
 		return nil, false
 	}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/transport"
+	"github.com/phimail/sdk/transport/internal/dnsname"
 )
 
 // Dialer opens connections. [net.Dialer] is one.
@@ -142,7 +143,7 @@ func (r *Resolver) Trusted() bool {
 
 // Resolve asks for the records of type t at name; see [transport.Resolver].
 func (r *Resolver) Resolve(ctx context.Context, name string, t transport.DNSType) (*transport.Answer, error) {
-	ascii, ok := ASCII(name)
+	ascii, ok := dnsname.ASCII(name)
 	if !ok {
 		return nil, failed(transport.ErrDNSAnswer)
 	}

@@ -1,4 +1,6 @@
-package lookup
+// Package dnsname brings domain names into the one form in which they are asked
+// for and compared.
+package dnsname
 
 import (
 	"strings"
@@ -30,7 +32,7 @@ func ASCII(name string) (ascii string, ok bool) {
 		}
 		name = mapped
 	}
-	return lower(name)
+	return Lower(name)
 }
 
 func plain(s string) bool {
@@ -42,8 +44,8 @@ func plain(s string) bool {
 	return true
 }
 
-// lower checks the labels of an ASCII name.
-func lower(name string) (string, bool) {
+// Lower is ASCII for a name that is ASCII already, without a final dot.
+func Lower(name string) (string, bool) {
 	if name == "" || len(name) > maxName {
 		return "", false
 	}

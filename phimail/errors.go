@@ -164,7 +164,7 @@ func SafeToRetry(err error) bool {
 		}
 		return true
 	}
-	for _, c := range []Class{ErrInvalidMessage, ErrAudit, ErrPlanStale, ErrCanceled, ErrStopped, ErrClosed} {
+	for _, c := range []Class{ErrInvalidMessage, ErrTemplate, ErrAudit, ErrPlanStale, ErrCanceled, ErrStopped, ErrClosed} {
 		if errors.Is(err, c) {
 			return true
 		}

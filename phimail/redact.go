@@ -168,3 +168,20 @@ func (e *RecipientError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.Er
 
 // Format prints what Error returns, whatever the verb.
 func (e *SendError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.Error()) }
+
+// Format prints nothing of the template, whatever the verb.
+func (t *Template) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "phimail.Template{}") }
+
+// LogValue logs nothing of the template.
+func (t *Template) LogValue() slog.Value { return slog.StringValue("phimail.Template{}") }
+
+const batchItemSummary = "phimail.BatchItem{}"
+
+// Format prints nothing of the message, whatever the verb.
+func (i BatchItem) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, batchItemSummary) }
+
+// LogValue logs nothing of the message.
+func (i BatchItem) LogValue() slog.Value { return slog.StringValue(batchItemSummary) }
+
+// MarshalJSON encodes nothing of the message.
+func (i BatchItem) MarshalJSON() ([]byte, error) { return json.Marshal(batchItemSummary) }

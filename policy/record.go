@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"net/mail"
 	"strings"
 	"time"
@@ -122,12 +123,48 @@ func InForce(records []Record, kind RecordKind, patient, address string, t time.
 	var found *Record
 	for i := range records {
 		r := &records[i]
-		if r.Kind == kind && r.InForce(t) && r.covers(patient, address) &&
+		if r.Kind == kind && r.InForce(t) && r.complete() && r.covers(patient, address) &&
 			(found == nil || !r.At.Before(found.At)) && !withdrawn(records, r, patient, address, t) {
 			found = r
 		}
 	}
 	return found
+}
+
+// Check says what is missing for the record to count: every record has an ID, a
+// known kind, a patient or an address, and when and by whom it was made. Consents
+// name the patient and the wording that was shown; the address is what the kinds
+// about addresses name. Stores refuse a record that fails.
+func (r *Record) Check() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New("policy: a record needs "+what))
+		}
+	}
+	need(r.ID != "", "an ID")
+	need(r.Kind >= PlainEmail && r.Kind <= Unsubscribe, "a known kind")
+	need(!r.At.IsZero(), "the time when it was made")
+	need(r.By != "", "the actor who recorded it")
+	need(r.Address == strings.ToLower(r.Address), "its address in lower case")
+	switch r.Kind {
+	case PlainEmail, Authorization:
+		need(r.Patient != "", "the patient")
+		need(r.Withdrawn || r.Wording != "", "the wording that the patient was shown")
+	case PatientAddress:
+		need(r.Patient != "" && (r.Withdrawn || r.Address != ""), "the patient and the address")
+	case OptIn, Preference:
+		need(r.Patient != "" || r.Address != "", "a patient or an address")
+	case VerifiedAddress, Bounce, Complaint, Unsubscribe:
+		need(r.Address != "", "the address")
+	}
+	return errors.Join(errs...)
+}
+
+// complete reports whether a consent is documented (45 CFR 164.508(b)(6),
+// 164.530(j)): one without wording says nothing.
+func (r *Record) complete() bool {
+	return r.Kind != PlainEmail && r.Kind != Authorization || r.Patient != "" && r.Wording != ""
 }
 
 // covers reports whether r is about a patient at an address.

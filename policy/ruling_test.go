@@ -67,7 +67,7 @@ func TestModeSet(t *testing.T) {
 func TestRecordsInForce(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
-	consent := policy.Record{ID: "c1", Kind: policy.PlainEmail, Patient: "p1", Address: "a@x.example", At: day(2)}
+	consent := policy.Record{ID: "c1", Kind: policy.PlainEmail, Patient: "p1", Address: "a@x.example", At: day(2), Wording: "form 7"}
 	with := func(change func(*policy.Record)) policy.Record {
 		r := consent
 		change(&r)
@@ -97,7 +97,8 @@ func TestRecordsInForce(t *testing.T) {
 		"another patient":             {[]policy.Record{with(func(r *policy.Record) { r.Patient = "p2" })}, 5, ""},
 		"another address":             {[]policy.Record{with(func(r *policy.Record) { r.Address = "b@x.example" })}, 5, ""},
 		"any address":                 {[]policy.Record{with(func(r *policy.Record) { r.Address = "" })}, 5, "c1"},
-		"any patient":                 {[]policy.Record{with(func(r *policy.Record) { r.Patient = "" })}, 5, "c1"},
+		"any patient":                 {[]policy.Record{with(func(r *policy.Record) { r.Patient = "" })}, 5, ""},
+		"without wording":             {[]policy.Record{with(func(r *policy.Record) { r.Wording = "" })}, 5, ""},
 		"of nobody":                   {[]policy.Record{with(func(r *policy.Record) { r.Patient, r.Address = "", "" })}, 5, ""},
 	} {
 		got := ""

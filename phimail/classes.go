@@ -25,6 +25,20 @@ func needOf(a policy.Assurance) transport.Assurance {
 	return transport.Recipient
 }
 
+// assuranceOf maps the transport's word to the policy's. A value that is not known
+// is the least.
+func assuranceOf(a transport.Assurance) policy.Assurance {
+	switch a {
+	case transport.Recipient:
+		return policy.Recipient
+	case transport.Attested:
+		return policy.Attested
+	case transport.Relay:
+		return policy.Relay
+	}
+	return policy.Relay
+}
+
 // statusOf maps the transport's status to ours. A value that is not known may
 // have been anything.
 func statusOf(s transport.Status) Status {

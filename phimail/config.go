@@ -37,6 +37,14 @@ type Config struct {
 	Classifier      policy.Classifier
 	ClassifyTimeout time.Duration
 
+	// Records are consents, preferences, suppressions and the like. They are
+	// asked once a message; an error refuses it. Defaults to none: then nobody
+	// has asked for anything. The Client does not close it.
+	Records policy.Records
+	// Parties see PHI beside the transport: a remote classifier, a store,
+	// whoever sends codes (45 CFR 164.502(e)). Defaults to none.
+	Parties []policy.Party
+
 	// Sealers are the modes that encrypt to the recipient, at most one each.
 	// Defaults to none: then only TLS is possible.
 	Sealers []crypt.Sealer

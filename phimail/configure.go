@@ -73,6 +73,7 @@ func (c *Client) configure() error {
 	if c.cfg.MaxSize < 0 || c.cfg.MaxRecipients < 0 || c.cfg.PlanLifetime < 0 || c.cfg.ClassifyTimeout < 0 {
 		fault("MaxSize, MaxRecipients, PlanLifetime, ClassifyTimeout", "negative; leave it zero for the default")
 	}
+	c.cfg.Parties = slices.Clone(c.cfg.Parties)
 	c.cfg.AllowHeaders = slices.Clone(c.cfg.AllowHeaders)
 	for i, name := range c.cfg.AllowHeaders {
 		if err := compose.CheckAllowed(name); err != nil {

@@ -27,6 +27,9 @@ const (
 	CodeTransport = "transport"      // the transport broke its contract
 	CodeSealer    = "sealer"         // the sealer did
 	CodePanic     = "internal-error" // a panic in one of them
+	CodeRecords   = "records"        // the records on file could not be read
+	CodeDuty      = "duty"           // the message could not be changed as the policy asks
+	CodeOffer     = "offer-changed"  // the transport offers another party than was decided on
 )
 
 // classify asks the classifier. Whatever goes wrong counts as PHI, with the
@@ -102,46 +105,70 @@ func (d *draft) content() *policy.Content {
 	return c
 }
 
-// decide asks the policy and fits a mode to each recipient.
+// decide asks the policy, does what it asks of the message, and fits a mode to
+// each recipient.
 func (p *Plan) decide(ctx context.Context) {
-	decision, err := p.ask(ctx)
+	offers := offerCache{}
+	facts, err := p.gather(ctx, offers)
+	var decision policy.Decision
+	if err == nil {
+		decision, err = p.ask(ctx, facts)
+	}
 	if err != nil || len(decision.Verdicts) != len(p.recipients) {
 		decision.Verdicts = make([]policy.Verdict, len(p.recipients)) // refuses all
 	}
-	offers := offerCache{}
+	for i := range p.recipients {
+		p.recipients[i].addressee = p.draft.recipients[i]
+		p.recipients[i].verdict = decision.Verdicts[i]
+	}
+	if errors.Is(err, errRecords) {
+		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeRecords, Retryable: true},
+			"the records on file (consents, suppressions) could not be read; mend their store")
+		return
+	}
+	if err := p.comply(ctx, duties(decision.Verdicts)); err != nil {
+		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDuty}, dutyReason)
+		return
+	}
 	for i := range p.recipients {
 		r := &p.recipients[i]
-		v := &decision.Verdicts[i]
-		r.addressee = p.draft.recipients[i]
+		v := &r.verdict
 		r.code, r.rules = v.Code, v.Rules
 		if len(v.Modes) == 0 {
-			r.halt(i, RecipientError{Class: ErrPolicy, Status: Refused, Code: CodePolicy}, "the policy allows no mode for this recipient")
+			code, reason := refusal(v)
+			r.halt(i, RecipientError{Class: ErrPolicy, Status: Refused, Code: code}, reason)
 			continue
 		}
 		p.fit(ctx, i, v, offers)
+		if r.stop == nil {
+			p.restsOn(facts, i, v)
+			p.checkParty(i, facts.Recipients[i].Offer)
+		}
+	}
+	if err := p.replaceSubject(ctx, decision.Verdicts); err != nil {
+		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDuty}, dutyReason)
+	}
+}
+
+const dutyReason = "the message could not be changed as the policy asks: a notice, a field or a file name could not be set"
+
+// checkParty stops a recipient whose message another party would carry than the
+// policy decided on.
+func (p *Plan) checkParty(i int, judged *policy.OfferFacts) {
+	r := &p.recipients[i]
+	if !sameParty(judged, &r.offer) {
+		r.halt(i, RecipientError{Class: ErrRefused, Status: Refused, Code: CodeOffer, Retryable: true},
+			"the transport now offers another provider or agreement than a moment ago; plan again")
 	}
 }
 
 // ask calls the policy. A panic of it is an error without its text.
-func (p *Plan) ask(ctx context.Context) (d policy.Decision, err error) {
+func (p *Plan) ask(ctx context.Context, facts *policy.Facts) (d policy.Decision, err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("policy panicked")
 		}
 	}()
-	m := &p.draft.msg
-	facts := &policy.Facts{
-		Time: p.made, Tenant: p.client.cfg.Tenant, From: p.draft.from, Actor: policy.Actor(m.Actor),
-		Purpose: m.Purpose, Stream: m.Stream, Label: m.Label, Patients: m.Patients,
-		Recipients:     make([]policy.RecipientFacts, len(p.draft.recipients)),
-		Classification: p.class, Size: p.content.size,
-	}
-	for i, r := range p.draft.recipients {
-		facts.Recipients[i] = policy.RecipientFacts{Address: r.address, Kind: r.kind, Patient: r.patient}
-	}
-	for _, a := range p.draft.compose.Attachments {
-		facts.Attachments = append(facts.Attachments, policy.AttachmentFacts{Name: a.Name, ContentType: a.ContentType})
-	}
 	return p.client.cfg.Policy.Decide(ctx, facts)
 }
 
@@ -187,7 +214,7 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 // fitTLS finds out whether clear content may travel to r.
 func (p *Plan) fitTLS(ctx context.Context, r *planned, v *policy.Verdict, offers offerCache) error {
 	r.need = needOf(v.TLS)
-	offer, err := p.offer(ctx, r, r.need, offers)
+	offer, err := p.offer(ctx, &r.addressee, r.need, offers)
 	if err == nil {
 		err = p.suits(&offer, r.need)
 	}
@@ -210,7 +237,7 @@ func (p *Plan) fitSealed(ctx context.Context, r *planned, v *policy.Verdict, mod
 	if !key.NotAfter.IsZero() && !p.made.Before(key.NotAfter) {
 		return &crypt.Error{Reason: crypt.ErrExpired}
 	}
-	offer, err := p.offer(ctx, r, transport.Relay, offers)
+	offer, err := p.offer(ctx, &r.addressee, transport.Relay, offers)
 	if err != nil {
 		return err
 	}
@@ -237,11 +264,15 @@ func guardFind(ctx context.Context, s crypt.Sealer, from, to mail.Address) (key 
 
 func shortFingerprint(f string) string { return f[:min(len(f), 16)] }
 
-// offer asks the transport, once for all recipients of a domain.
-func (p *Plan) offer(ctx context.Context, r *planned, need transport.Assurance, offers offerCache) (transport.Offer, error) {
+// offer asks the transport, once for all recipients of a domain; what offers more
+// than was asked for serves whoever needs that.
+func (p *Plan) offer(ctx context.Context, r *addressee, need transport.Assurance, offers offerCache) (transport.Offer, error) {
 	key := offerKey{r.domain, need}
 	if known, ok := offers[key]; ok {
 		return known.offer, known.err
+	}
+	if known, ok := offers[offerKey{r.domain, transport.Relay}]; ok && known.err == nil && known.offer.TLS && known.offer.Assurance.Meets(need) {
+		return known.offer, nil
 	}
 	var o offered
 	o.offer, o.err = guardOffer(ctx, p.client.cfg.Transport, transport.Query{

@@ -15,11 +15,15 @@ import (
 func (a *attempt) envelope(ctx context.Context, p *parcel) (*transport.Envelope, *atomic.Bool) {
 	var committed atomic.Bool
 	d, l := a.plan.draft, p.letter
+	var providers []string
+	if p.route.provider != "" {
+		providers = []string{p.route.provider} // the one that the policy decided on
+	}
 	return &transport.Envelope{
 		ID: d.messageID, Attempt: a.id, Stream: d.msg.Stream.String(),
 		From: d.from, To: addressesOf(a.plan, p.items),
 		Open: func() (io.ReadCloser, error) { return l.body.open(ctx, l.signed), nil }, Size: l.size,
-		Sealed: p.sealed != nil, Need: p.route.need, RequireTLS: p.route.requireTLS,
+		Sealed: p.sealed != nil, Need: p.route.need, RequireTLS: p.route.requireTLS, Providers: providers,
 		BeforeCommit: func(ctx context.Context) error {
 			if a.plan.client.stopped.Load() {
 				return ErrStopped

@@ -48,6 +48,10 @@ type Message struct {
 	Fields map[string]string
 	Known  []policy.Finding
 
+	// Together says that the recipients in To and Cc may see each other's
+	// addresses, also across organisations: the host knows that they know.
+	Together bool
+
 	// Actor is who sends, Purpose why (45 CFR 164.506), and Stream how it
 	// travels. Label is the host's own name for this kind of message.
 	Actor   Actor

@@ -26,6 +26,7 @@ type route struct {
 	requireTLS bool
 	form       string // the container that their keys need
 	subject    string // outside a sealed message
+	provider   string // who may carry it
 }
 
 // parcels gives To and Cc recipients with the same route one parcel. Each Bcc
@@ -55,9 +56,9 @@ func (a *attempt) parcels() []*parcel {
 
 func (r *planned) route() route {
 	if r.mode == policy.TLS {
-		return route{mode: r.mode, need: r.need, requireTLS: r.offer.RequireTLS}
+		return route{mode: r.mode, need: r.need, requireTLS: r.offer.RequireTLS, provider: r.offer.Provider}
 	}
-	return route{mode: r.mode, form: r.key.Form, subject: r.subject}
+	return route{mode: r.mode, form: r.key.Form, subject: r.subject, provider: r.offer.Provider}
 }
 
 // pack seals and signs all parcels. It returns false if the content is no longer
@@ -105,7 +106,7 @@ func (a *attempt) note(p *parcel) {
 func (a *attempt) seal(ctx context.Context, p *parcel) (*letter, error) {
 	outer := a.plan.draft.compose.Outer(p.route.subject)
 	var pass error
-	job := a.job(ctx, outer, &pass)
+	job := a.job(ctx, a.plan.content, outer, &pass)
 	for _, i := range p.items {
 		r := &a.plan.recipients[i]
 		job.To = append(job.To, crypt.Target{Address: r.address, Ref: r.ref, Key: r.key})
@@ -126,8 +127,7 @@ func (a *attempt) seal(ctx context.Context, p *parcel) (*letter, error) {
 
 // job is the message for a sealer or a signer. pass is how reading it ended, if
 // not well.
-func (a *attempt) job(ctx context.Context, outer []byte, pass *error) *crypt.Job {
-	content := a.plan.content
+func (a *attempt) job(ctx context.Context, content *content, outer []byte, pass *error) *crypt.Job {
 	return &crypt.Job{
 		Tenant: a.plan.client.cfg.Tenant, MessageID: a.plan.draft.messageID, Attempt: a.id, From: a.plan.draft.from,
 		Header: fieldsOf(content.header), Outer: fieldsOf(outer), Size: content.size - int64(len(content.header)),

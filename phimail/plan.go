@@ -16,6 +16,8 @@ type Plan struct {
 	client       *Client
 	draft        *draft
 	content      *content
+	clear        *content // what travels by TLS, nil if it is content
+	released     *policy.Release
 	policyDigest string
 	class        policy.Classification
 	recipients   []planned
@@ -34,6 +36,7 @@ type planned struct {
 	// key and the subject outside are of sealed modes.
 	key     crypt.Key
 	subject string
+	verdict policy.Verdict
 	code    string // the decision's
 	rules   []string
 	// reason says why the mode was chosen, or what stands against all modes.

@@ -91,7 +91,9 @@ func TestOnPartial(t *testing.T) {
 		w.relay.offer = func(q transport.Query) (transport.Offer, error) {
 			return transport.Offer{TLS: !strings.HasSuffix(q.To.Address, "@bad.example")}, nil
 		}
-		receipt, err := w.client.Send(t.Context(), reminder("a@good.example", "b@bad.example"))
+		msg := reminder("a@good.example", "b@bad.example")
+		msg.Together = true
+		receipt, err := w.client.Send(t.Context(), msg)
 		sent, _ := w.relay.count()
 		if err == nil || sent != int(partial) {
 			t.Errorf("partial %d: %d transactions, error %v", partial, sent, err)

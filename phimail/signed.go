@@ -16,13 +16,13 @@ type signedContent struct {
 
 // signClear puts the signature of Config.Signer around the content.
 func (a *attempt) signClear(ctx context.Context) (body, *crypt.Signature, error) {
-	c := a.plan.content
+	c := a.plan.inClear()
 	signer := a.plan.client.cfg.Signer
 	if signer == nil {
 		return c, nil, nil
 	}
 	var pass error
-	sig, err := guardSign(ctx, signer, a.job(ctx, c.header, &pass))
+	sig, err := guardSign(ctx, signer, a.job(ctx, c, c.header, &pass))
 	switch {
 	case pass != nil:
 		return nil, nil, pass

@@ -16,7 +16,7 @@ import (
 func TestSendDeliversRecordsAndReports(t *testing.T) {
 	t.Parallel()
 	f := newOffice(t, officeOptions{})
-	w := world{stdin: "To: Ana <ana@example.org>\nCc: Ben <ben@example.net>\nBcc: cleo@example.com\nSubject: Your appointment\n\nSee you.\n"}
+	w := world{stdin: "To: Ana <ana@example.org>\nCc: Ben <ben@example.org>\nBcc: cleo@example.com\nSubject: Your appointment\n\nSee you.\n"}
 	r := w.run(t, "send", "-config", f.config, "-t", "-purpose", "treatment", "-stream", "transactional",
 		"-actor", "svc-scheduler", "-role", "system", "-patient", "p-1", "-patient", "p-2", "-label", "reminder-24h", "-key", "appt-1")
 	r.want(t, exitOK, "")
@@ -24,7 +24,7 @@ func TestSendDeliversRecordsAndReports(t *testing.T) {
 		t.Errorf("standard error holds %q", r.stderr)
 	}
 	receipt := r.receipt(t)
-	want := map[string]string{"ana@example.org": "accepted", "ben@example.net": "accepted", "cleo@example.com": "accepted"}
+	want := map[string]string{"ana@example.org": "accepted", "ben@example.org": "accepted", "cleo@example.com": "accepted"}
 	if got := receipt.statuses(); !maps.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
@@ -185,7 +185,7 @@ func TestSendExitCodesFollowWhatBecameOfTheMessage(t *testing.T) {
 				f.editConfig(t, "dkim_gone", "")
 				f.editConfig(t, "dkim.pem", "gone.pem")
 			}
-			w := world{stdin: "To: ana@example.org\nCc: ben@example.net\n\nhello\n", env: map[string]string{"U": "relay-user", "P": "relay-password"}}
+			w := world{stdin: "To: ana@example.org\nCc: ben@example.org\n\nhello\n", env: map[string]string{"U": "relay-user", "P": "relay-password"}}
 			r := w.run(t, "send", "-config", f.config, "-t")
 			if r.code != c.code {
 				t.Fatalf("exit code %d, want %d: %s%s", r.code, c.code, r.stderr, r.stdout)
@@ -194,7 +194,7 @@ func TestSendExitCodesFollowWhatBecameOfTheMessage(t *testing.T) {
 				return
 			}
 			statuses := r.receipt(t).statuses()
-			if got := statuses["ana@example.org"] + ", " + statuses["ben@example.net"]; got != c.want {
+			if got := statuses["ana@example.org"] + ", " + statuses["ben@example.org"]; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 			if (r.stderr == "") != (c.code == 0) {

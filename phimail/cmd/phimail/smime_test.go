@@ -237,17 +237,17 @@ func TestSMIMEModesDecideWhoMayGetLess(t *testing.T) {
 	t.Parallel()
 	w := newWard(t, officeOptions{more: "modes: [smime, tls]\n"}, "")
 	id := w.knows(t, smimetest.P256, dana)
-	r := world{stdin: "To: " + dana + ", ana@example.org\nSubject: zq9subject\n\nzq9body\n"}.run(t, "send", "-config", w.config, "-t")
+	r := world{stdin: "To: " + dana + ", ana@patient.example\nSubject: zq9subject\n\nzq9body\n"}.run(t, "send", "-config", w.config, "-t")
 	r.want(t, exitOK, "")
 	modes := map[string]string{}
 	for _, rec := range r.receipt(t).Recipients {
 		modes[rec.Address] = rec.Mode
 	}
-	if want := map[string]string{dana: "smime", "ana@example.org": "tls"}; !maps.Equal(modes, want) {
+	if want := map[string]string{dana: "smime", "ana@patient.example": "tls"}; !maps.Equal(modes, want) {
 		t.Errorf("modes are %v", modes)
 	}
 	for _, m := range w.relay.Messages() {
-		if readable := bytes.Contains(m.Data, []byte("zq9body")); readable != slices.Contains(m.To, "ana@example.org") {
+		if readable := bytes.Contains(m.Data, []byte("zq9body")); readable != slices.Contains(m.To, "ana@patient.example") {
 			t.Errorf("in clear is %t for %v", readable, m.To)
 		}
 		if slices.Contains(m.To, dana) && !bytes.Contains(w.opened(t, m.Data, id), []byte("zq9body")) {

@@ -32,6 +32,7 @@ func (e *Entity) Content() (text, html string, files []Attachment) {
 type contentReader struct {
 	text, html strings.Builder
 	files      []Attachment
+	nodes      []*node // of files
 	left       int64
 }
 
@@ -47,6 +48,7 @@ func (r *contentReader) read(n *node) {
 	case shown && n.mediaType == plainText && r.append(&r.text, n):
 	case shown && n.mediaType == htmlText && r.append(&r.html, n):
 	default:
+		r.nodes = append(r.nodes, n)
 		r.files = append(r.files, Attachment{Name: n.fileName, ContentType: n.mediaType, Open: n.open})
 	}
 }

@@ -357,6 +357,18 @@ func (e *Event) field(name []byte) (target any, place int) { //nolint:gocyclo,fu
 		return &e.RecordRef, 60
 	case "count":
 		return &e.Count, 61
+	case "proven_by":
+		return &e.ProvenBy, 62
+	case "tlsa":
+		return &e.TLSA, 63
+	case "sts_id":
+		return &e.STSID, 64
+	case "sts_mode":
+		return &e.STSMode, 65
+	case "sts_age":
+		return &e.STSAge, 66
+	case "sts_max_age":
+		return &e.STSMaxAge, 67
 	}
 	return nil, 0
 }

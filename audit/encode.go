@@ -111,7 +111,14 @@ func appendResult(b []byte, e *Event) []byte {
 	b = appendField(b, `,"escrow_id":`, e.EscrowID)
 	b = appendField(b, `,"network":`, e.Network)
 	b = appendField(b, `,"record_ref":`, e.RecordRef)
-	return appendInt(b, `,"count":`, e.Count)
+	b = appendInt(b, `,"count":`, e.Count)
+
+	b = appendField(b, `,"proven_by":`, e.ProvenBy)
+	b = appendList(b, `,"tlsa":[`, e.TLSA)
+	b = appendField(b, `,"sts_id":`, e.STSID)
+	b = appendField(b, `,"sts_mode":`, e.STSMode)
+	b = appendInt(b, `,"sts_age":`, e.STSAge)
+	return appendInt(b, `,"sts_max_age":`, e.STSMaxAge)
 }
 
 func appendField(b []byte, name, v string) []byte {

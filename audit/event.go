@@ -125,4 +125,13 @@ type Event struct {
 	Network   string `json:"network,omitempty"`    // truncated prefix
 	RecordRef string `json:"record_ref,omitempty"` // consent or authorization
 	Count     int64  `json:"count,omitempty"`      // bytes cut by a repair
+
+	// What proves the servers of the recipient's domain: to the look-up while
+	// planning in an intent, to the delivery in an outcome that has one.
+	ProvenBy  string   `json:"proven_by,omitempty"`   // "dane" (RFC 7672), "mta-sts" (RFC 8461) or "dane+mta-sts"
+	TLSA      []string `json:"tlsa,omitempty"`        // usage, selector, matching type and the data's first digits
+	STSID     string   `json:"sts_id,omitempty"`      // of the policy in force
+	STSMode   string   `json:"sts_mode,omitempty"`    // "enforce", "testing" or "none"
+	STSAge    int64    `json:"sts_age,omitempty"`     // seconds since it was fetched
+	STSMaxAge int64    `json:"sts_max_age,omitempty"` // seconds that it holds
 }

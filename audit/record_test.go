@@ -39,6 +39,7 @@ func goldenEvent() audit.Event {
 		TLSSPKI: strings.Repeat("67", 32), TLSIssuerSPKI: strings.Repeat("89", 32), TLSVerified: "pkix", RequireTLS: true,
 		Status: "accepted", Reason: "reply", Stage: "commit", Code: 250, Enhanced: "2.0.0", Retryable: true,
 		EscrowID: "e-1", Network: "192.0.2.0/24", RecordRef: "consent-9", Count: 17,
+		ProvenBy: "dane", TLSA: []string{"3 1 1 0b9fa5a59eed715c"}, STSID: "20160831085700Z", STSMode: "enforce", STSAge: 3600, STSMaxAge: 604800,
 	}
 }
 
@@ -74,7 +75,7 @@ func TestFormatIsPinned(t *testing.T) {
 		t.Errorf("decoded %d %s %+v, error %v", seq, prev, got, err)
 	}
 	rec, err := audit.ParseRecord(want)
-	if err != nil || rec.Seq != 42 || rec.Prev != prev || rec.Hash.String() != "b9917807117eea6370f3e5cb9198ef252d9b3fa5bb64649811df4f8a89540bee" {
+	if err != nil || rec.Seq != 42 || rec.Prev != prev || rec.Hash.String() != "0af248d7f79fe211b11f9cd2c3606a285a02ea032a2a93df9fc814454cd2a405" {
 		t.Errorf("parsed %d %s %s, error %v", rec.Seq, rec.Prev, rec.Hash, err)
 	}
 }

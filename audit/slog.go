@@ -60,6 +60,7 @@ func (e Event) LogValue() slog.Value {
 	text("transport", e.Transport)
 	text("tls_version", e.TLSVersion)
 	text("tls_verified", e.TLSVerified)
+	text("proven_by", e.ProvenBy)
 	text("status", e.Status)
 	text("reason", e.Reason)
 	text("stage", e.Stage)

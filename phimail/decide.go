@@ -205,8 +205,13 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 		if err == nil {
 			return
 		}
-		why = recipientError(i, err)
-		against = append(against, mode.String()+": "+why.words())
+		not := recipientError(i, err)
+		against = append(against, mode.String()+": "+not.words())
+		// What may pass outweighs what will not: a later attempt may find this
+		// mode possible.
+		if why.Status != Deferred {
+			why = not
+		}
 	}
 	r.halt(i, why, strings.Join(against, "; "))
 }
@@ -216,14 +221,22 @@ func (p *Plan) fitTLS(ctx context.Context, r *planned, v *policy.Verdict, offers
 	r.need = needOf(v.TLS)
 	offer, err := p.offer(ctx, &r.addressee, r.need, offers)
 	if err == nil {
-		err = p.suits(&offer, r.need)
+		err = p.prove(ctx, r, &offer)
+	}
+	if err == nil {
+		err = p.suits(&offer, r.carry)
 	}
 	if err != nil {
+		r.reach = nil
 		return err
 	}
 	r.mode, r.offer = policy.TLS, offer
 	r.reason = "verified TLS, assurance " + offer.Assurance.String()
 	p.endsBy(offer.Until)
+	if r.reach != nil {
+		r.reason += reachWords(r.reach)
+		p.endsBy(r.reach.Until)
+	}
 	return nil
 }
 

@@ -63,7 +63,7 @@ func (o *Outcome) answer(i int, r *transport.RecipientResult) {
 	status := statusOf(r.Status)
 	if status == Accepted && r.Err == nil {
 		o.Status, o.Code, o.Retryable = Accepted, CodeAccepted, false
-		if o.Mode == policy.TLS && (r.Proof == nil || !r.Proof.Assurance.Meets(o.Evidence.Need)) {
+		if o.Mode == policy.TLS && !o.Evidence.meets(r.Proof) {
 			o.Code, o.Reason = string(transport.ErrAssurance), "the transport accepted it with less proof than it offered"
 		}
 		return

@@ -56,7 +56,7 @@ func (a *attempt) parcels() []*parcel {
 
 func (r *planned) route() route {
 	if r.mode == policy.TLS {
-		return route{mode: r.mode, need: r.need, requireTLS: r.offer.RequireTLS, provider: r.offer.Provider}
+		return route{mode: r.mode, need: r.carry, requireTLS: r.offer.RequireTLS, provider: r.offer.Provider}
 	}
 	return route{mode: r.mode, form: r.key.Form, subject: r.subject, provider: r.offer.Provider}
 }

@@ -21,6 +21,7 @@ type Plan struct {
 	policyDigest string
 	class        policy.Classification
 	recipients   []planned
+	reaches      map[string]probed // of domains, while it is made
 	dkim         []string
 	made         time.Time
 	expires      time.Time
@@ -33,6 +34,10 @@ type planned struct {
 	mode  policy.Mode
 	need  transport.Assurance
 	offer transport.Offer
+	// carry is the least assurance that the transport has to prove, where the
+	// look-up of the domain (reach) proves the rest; else it is need.
+	carry transport.Assurance
+	reach *transport.Reach
 	// key and the subject outside are of sealed modes.
 	key     crypt.Key
 	subject string
@@ -108,7 +113,7 @@ func (p *Plan) report(attempt string) (*Receipt, error) {
 		r := &p.recipients[i]
 		receipt.Recipients[i] = Outcome{
 			Address: r.address, Kind: r.kind, Mode: r.mode, Status: Planned, Code: r.code, Reason: r.reason,
-			Evidence: Evidence{Need: r.need, DKIM: p.dkim},
+			Evidence: Evidence{Need: r.need, Reach: r.reach, DKIM: p.dkim},
 		}
 		if r.stop != nil {
 			receipt.Recipients[i].fail(r.stop)
@@ -166,7 +171,7 @@ func (p *Plan) stopAll(why RecipientError, reason string) {
 
 func (r *planned) halt(i int, why RecipientError, reason string) {
 	why.Index = i
-	r.stop, r.reason = &why, reason
+	r.stop, r.reason, r.reach = &why, reason, nil
 	r.mode = policy.Refuse
 }
 

@@ -88,6 +88,9 @@ type Evidence struct {
 	// TLS is the connection that carried the message, nil if it did not get so
 	// far.
 	TLS *transport.Proof
+	// Reach is what Config.Prober proved of the recipient's domain while
+	// planning, in mode TLS; nil if it was not asked.
+	Reach *transport.Reach
 	// Reply and Enhanced are the transport's reply codes, 0 and "" if none.
 	Reply    int
 	Enhanced string

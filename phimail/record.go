@@ -44,6 +44,7 @@ func (a *attempt) address(e *audit.Event, i int) {
 		e.Signed = s.Signed
 	}
 	e.Transport, e.Provider, e.RequireTLS = r.offer.Name, r.offer.Provider, r.offer.RequireTLS
+	recordReach(e, r.reach, a.plan.made)
 	if r.offer.BAA != nil {
 		e.Agreement = r.offer.BAA.Document
 	}
@@ -66,4 +67,5 @@ func (o *Outcome) record(e *audit.Event) {
 	e.Assurance = t.Assurance.String()
 	e.TLSPeer, e.TLSVersion, e.TLSSuite, e.TLSCurve = t.Peer, t.TLSVersion, t.CipherSuite, t.Curve
 	e.TLSSPKI, e.TLSIssuerSPKI, e.TLSVerified = t.SPKI, t.IssuerSPKI, t.Verified
+	recordProof(e, t)
 }

@@ -1,0 +1,130 @@
+package phimail
+
+import (
+	"context"
+	"time"
+
+	"github.com/phimail/sdk/audit"
+	"github.com/phimail/sdk/transport"
+)
+
+// probed is what the Prober said of a domain.
+type probed struct {
+	reach *transport.Reach
+	err   error
+}
+
+// prove merges what the transport offers with what the Prober knows of the
+// domain, and sets what the transport has to prove for r.
+//
+// A relay's own word says nothing about the recipient. With a Prober, clear
+// content goes by a relay only if it accepts REQUIRETLS for the message and the
+// domain is proven, so that it can keep to it (RFC 8689 section 4.2.1), or if
+// the relay is attested to enforce TLS onward: that alone is Attested, and with
+// a domain that is proven by DANE or MTA-STS it serves the need for Recipient
+// too. Nothing is asked about the domain where the policy asks for no more than
+// TLS to the relay.
+func (p *Plan) prove(ctx context.Context, r *planned, offer *transport.Offer) error {
+	r.carry, r.reach = r.need, nil
+	if p.client.cfg.Prober == nil || r.need == transport.Relay || !offer.TLS {
+		return nil
+	}
+	reach, err := p.probe(ctx, r.domain)
+	if err != nil {
+		return err
+	}
+	if reach.Excluded != nil {
+		return &transport.Error{Status: transport.Refused, Reason: transport.ErrExcluded, Stage: transport.StagePlan}
+	}
+	direct := offer.Assurance == transport.Recipient && !offer.RequireTLS
+	attested := offer.Assurance == transport.Attested
+	switch {
+	case direct, attested && r.need == transport.Attested:
+	case !reach.Proven:
+		return &transport.Error{Status: transport.Refused, Reason: reach.Reason, Stage: transport.StagePlan, Retry: true}
+	case attested && r.need == transport.Recipient:
+		r.carry = transport.Attested
+	}
+	r.reach = reach
+	return nil
+}
+
+// probe asks the Prober, once a domain and plan. Its panic is an error without
+// its text, and a silent Prober proves nothing.
+func (p *Plan) probe(ctx context.Context, domain string) (*transport.Reach, error) {
+	if known, ok := p.reaches[domain]; ok {
+		return known.reach, known.err
+	}
+	if p.reaches == nil {
+		p.reaches = map[string]probed{}
+	}
+	var got probed
+	got.reach, got.err = guardProbe(ctx, p.client.cfg.Prober, domain)
+	if got.err == nil && (got.reach == nil || got.reach.Proven && !p.made.Before(got.reach.Until)) {
+		got.err = &transport.Error{Status: transport.Deferred, Reason: CodeTransport, Stage: transport.StagePlan, Retry: true}
+	}
+	p.reaches[domain] = got
+	return got.reach, got.err
+}
+
+func guardProbe(ctx context.Context, prober transport.Prober, domain string) (reach *transport.Reach, err error) {
+	defer func() {
+		if recover() != nil {
+			reach, err = nil, &transport.Error{Status: transport.Deferred, Reason: CodePanic, Stage: transport.StagePlan, Retry: true}
+		}
+	}()
+	return prober.Probe(ctx, domain)
+}
+
+// reachWords says of a domain what a person wants to know beside the transport's
+// assurance.
+func reachWords(r *transport.Reach) string {
+	if !r.Proven {
+		return ""
+	}
+	return ", the recipient's domain proven by " + r.By
+}
+
+// meets reports whether what the transport proved is what the decision asked
+// for, together with what was proven of the domain.
+func (e *Evidence) meets(p *transport.Proof) bool {
+	if p == nil {
+		return false
+	}
+	return p.Assurance.Meets(e.Need) || e.Reach != nil && e.Reach.Proven && p.Assurance.Meets(transport.Attested)
+}
+
+// recordReach notes what a look-up proved.
+func recordReach(e *audit.Event, r *transport.Reach, at time.Time) {
+	if r == nil {
+		return
+	}
+	e.ProvenBy = r.By
+	for i := range r.Servers {
+		e.TLSA = append(e.TLSA, r.Servers[i].TLSA...)
+	}
+	if s := r.Policy; s != nil {
+		recordSTS(e, s, at.Sub(s.Fetched))
+	}
+}
+
+// recordProof notes what proved the server that took the message, in the place
+// of what a look-up knew.
+func recordProof(e *audit.Event, p *transport.Proof) {
+	if p.ProvenBy == "" {
+		return
+	}
+	e.ProvenBy, e.TLSA = p.ProvenBy, nil
+	e.STSID, e.STSMode, e.STSAge, e.STSMaxAge = "", "", 0, 0
+	if p.TLSA != "" {
+		e.TLSA = []string{p.TLSA}
+	}
+	if p.Policy != nil {
+		recordSTS(e, p.Policy, p.PolicyAge)
+	}
+}
+
+func recordSTS(e *audit.Event, s *transport.STSPolicy, age time.Duration) {
+	e.STSID, e.STSMode = s.ID, s.Mode
+	e.STSAge, e.STSMaxAge = int64(age/time.Second), int64(s.MaxAge/time.Second)
+}

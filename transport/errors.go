@@ -52,6 +52,7 @@ const (
 	ErrBeforeCommit Reason = "before-commit"        // Envelope.BeforeCommit said no: refused
 	ErrNotSealed    Reason = "not-sealed"           // clear content on a transport without TLS: refused
 	ErrProvider     Reason = "provider-not-allowed" // not among Envelope.Providers: refused
+	ErrBackOff      Reason = "back-off"             // the destination failed lately and is left alone for a while: deferred
 	ErrStorage      Reason = "storage"              // a local store failed: deferred
 	ErrMisuse       Reason = "misuse"               // the caller's mistake: no recipient, no Open
 	ErrClosed       Reason = "closed"               // after Close

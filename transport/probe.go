@@ -69,6 +69,7 @@ type STSPolicy struct {
 	Mode    string        // "enforce", "testing" or "none"
 	MaxAge  time.Duration // as the policy says
 	Fetched time.Time     // when it was last seen to be current
+	MX      []string      // the patterns of the servers that it names
 }
 
 // Exclusion is one entry of a list of domains for which TLS works but is judged

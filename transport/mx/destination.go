@@ -24,6 +24,9 @@ type Destination struct {
 	// or where nobody knows whether it does.
 	Policy    *transport.STSPolicy
 	PolicyErr *transport.Error
+	// Excluded is set where TLS works and is judged not good enough: clear
+	// content does not go there.
+	Excluded *transport.Exclusion
 	// MXSecure says that DNSSEC proves which servers there are.
 	MXSecure bool
 	// Checked is when this was found out, Until when it ends.

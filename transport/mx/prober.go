@@ -345,6 +345,9 @@ func (p *Prober) judge(s *search, f *found, dest *Destination, err *transport.Er
 		f.until = life
 	}
 	if e := p.exclusion(s.domain); e != nil {
+		if dest != nil {
+			dest.Excluded = e
+		}
 		if f.reach == nil {
 			f.reach = &transport.Reach{Domain: s.domain, Checked: s.now, Until: f.until}
 		}

@@ -68,7 +68,7 @@ func (s *search) policy(ctx context.Context, d *Destination) *mtasts.Policy {
 		return nil
 	}
 	s.ends(h.fetched.Add(h.policy.MaxAge))
-	d.Policy = &transport.STSPolicy{ID: h.id, Mode: h.policy.Mode, MaxAge: h.policy.MaxAge, Fetched: h.fetched}
+	d.Policy = &transport.STSPolicy{ID: h.id, Mode: h.policy.Mode, MaxAge: h.policy.MaxAge, Fetched: h.fetched, MX: h.policy.MX}
 	return h.policy
 }
 

@@ -22,7 +22,8 @@ type Target struct {
 	// Timeout is the limit of one command. The others follow from it.
 	Timeout time.Duration
 	// Attested says that a dated record of the server's TLS onward is to be
-	// configured, in force now.
+	// configured, in force now. For a transport with [Features].Direct it says
+	// that the server is proven to be that of every recipient's domain.
 	Attested bool
 	// Provider is the name of the party that runs the server, for
 	// [transport.Envelope.Providers]. Empty: none is to be configured.
@@ -68,4 +69,8 @@ type Features struct {
 	SMTPUTF8, EightBit bool
 	// Providers: it honours Target.Provider.
 	Providers bool
+	// Direct: it delivers to the recipients' own servers. What is proven of them
+	// is worth [transport.Recipient]; where nothing is, nothing travels in clear,
+	// whatever the need.
+	Direct bool
 }

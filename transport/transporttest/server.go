@@ -32,11 +32,17 @@ type Server struct {
 // script, further ones the last; no script at all is a benign relay. Its
 // certificates are of ca.
 func NewServer(ca *CA, scripts ...Script) (*Server, error) {
+	return NewServerAt(ca, "127.0.0.1:0", scripts...)
+}
+
+// NewServerAt is NewServer at a "host:port" of loopback, for several servers that
+// share a port, as those of a domain do.
+func NewServerAt(ca *CA, addr string, scripts ...Script) (*Server, error) {
 	cert, err := ca.forHost()
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("transporttest: listening on loopback: %w", err)
 	}

@@ -205,6 +205,15 @@ func (c *Conn) localLiteral() string {
 	return "[127.0.0.1]"
 }
 
+// LocalAddr is our own end, zero if it has no IP address.
+func (c *Conn) LocalAddr() netip.Addr {
+	addr, err := netip.ParseAddrPort(c.wire.LocalAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Addr().Unmap()
+}
+
 // Extensions are what the peer offered inside TLS.
 func (c *Conn) Extensions() *Extensions { return &c.ext }
 

@@ -113,7 +113,7 @@ func (p *Plan) report(attempt string) (*Receipt, error) {
 		r := &p.recipients[i]
 		receipt.Recipients[i] = Outcome{
 			Address: r.address, Kind: r.kind, Mode: r.mode, Status: Planned, Code: r.code, Reason: r.reason,
-			Evidence: Evidence{Need: r.need, Reach: r.reach, DKIM: p.dkim},
+			Evidence: Evidence{Need: r.need, Reach: r.reach, planned: p.made, DKIM: p.dkim},
 		}
 		if r.stop != nil {
 			receipt.Recipients[i].fail(r.stop)

@@ -94,37 +94,49 @@ func (e *Evidence) meets(p *transport.Proof) bool {
 	return p.Assurance.Meets(e.Need) || e.Reach != nil && e.Reach.Proven && p.Assurance.Meets(transport.Attested)
 }
 
-// recordReach notes what a look-up proved.
-func recordReach(e *audit.Event, r *transport.Reach, at time.Time) {
+// DomainEvidence is what proves the servers of a recipient's domain.
+type DomainEvidence struct {
+	// ProvenBy is "dane", "mta-sts" or "dane+mta-sts"; empty if nothing was
+	// proven.
+	ProvenBy string
+	// TLSA are the records, as in [transport.Proof]: the one that a certificate
+	// matched, or before anything was sent all that may.
+	TLSA []string
+	// Policy is the MTA-STS policy in force, nil if there was none; PolicyAge
+	// how long ago it was fetched.
+	Policy    *transport.STSPolicy
+	PolicyAge time.Duration
+}
+
+// Domain is what the connection that carried the message proved of the domain's
+// servers, else what Config.Prober did while planning.
+func (e *Evidence) Domain() DomainEvidence {
+	if p := e.TLS; p != nil && p.ProvenBy != "" {
+		d := DomainEvidence{ProvenBy: p.ProvenBy, Policy: p.Policy, PolicyAge: p.PolicyAge}
+		if p.TLSA != "" {
+			d.TLSA = []string{p.TLSA}
+		}
+		return d
+	}
+	r := e.Reach
 	if r == nil {
-		return
+		return DomainEvidence{}
 	}
-	e.ProvenBy = r.By
+	d := DomainEvidence{ProvenBy: r.By, Policy: r.Policy}
 	for i := range r.Servers {
-		e.TLSA = append(e.TLSA, r.Servers[i].TLSA...)
+		d.TLSA = append(d.TLSA, r.Servers[i].TLSA...)
 	}
-	if s := r.Policy; s != nil {
-		recordSTS(e, s, at.Sub(s.Fetched))
+	if r.Policy != nil {
+		d.PolicyAge = e.planned.Sub(r.Policy.Fetched)
 	}
+	return d
 }
 
-// recordProof notes what proved the server that took the message, in the place
-// of what a look-up knew.
-func recordProof(e *audit.Event, p *transport.Proof) {
-	if p.ProvenBy == "" {
-		return
+// record notes it.
+func (d DomainEvidence) record(e *audit.Event) {
+	e.ProvenBy, e.TLSA = d.ProvenBy, d.TLSA
+	if s := d.Policy; s != nil {
+		e.STSID, e.STSMode = s.ID, s.Mode
+		e.STSAge, e.STSMaxAge = int64(d.PolicyAge/time.Second), int64(s.MaxAge/time.Second)
 	}
-	e.ProvenBy, e.TLSA = p.ProvenBy, nil
-	e.STSID, e.STSMode, e.STSAge, e.STSMaxAge = "", "", 0, 0
-	if p.TLSA != "" {
-		e.TLSA = []string{p.TLSA}
-	}
-	if p.Policy != nil {
-		recordSTS(e, p.Policy, p.PolicyAge)
-	}
-}
-
-func recordSTS(e *audit.Event, s *transport.STSPolicy, age time.Duration) {
-	e.STSID, e.STSMode = s.ID, s.Mode
-	e.STSAge, e.STSMaxAge = int64(age/time.Second), int64(s.MaxAge/time.Second)
 }

@@ -2,6 +2,7 @@ package phimail
 
 import (
 	"net/mail"
+	"time"
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/policy"
@@ -90,7 +91,8 @@ type Evidence struct {
 	TLS *transport.Proof
 	// Reach is what Config.Prober proved of the recipient's domain while
 	// planning, in mode TLS; nil if it was not asked.
-	Reach *transport.Reach
+	Reach   *transport.Reach
+	planned time.Time
 	// Reply and Enhanced are the transport's reply codes, 0 and "" if none.
 	Reply    int
 	Enhanced string

@@ -36,6 +36,7 @@ func (a *attempt) address(e *audit.Event, i int) {
 		e.Need = r.need.String()
 	}
 	evidence := &a.receipt.Recipients[i].Evidence
+	evidence.Domain().record(e)
 	e.Digest, e.Size, e.DKIM = evidence.Digest, evidence.Size, evidence.DKIM
 	s := &evidence.Seal
 	e.Container, e.Algorithms, e.Fingerprints, e.KeySource = s.Container, s.Algorithms, s.Fingerprints, s.KeySource
@@ -44,7 +45,6 @@ func (a *attempt) address(e *audit.Event, i int) {
 		e.Signed = s.Signed
 	}
 	e.Transport, e.Provider, e.RequireTLS = r.offer.Name, r.offer.Provider, r.offer.RequireTLS
-	recordReach(e, r.reach, a.plan.made)
 	if r.offer.BAA != nil {
 		e.Agreement = r.offer.BAA.Document
 	}
@@ -67,5 +67,8 @@ func (o *Outcome) record(e *audit.Event) {
 	e.Assurance = t.Assurance.String()
 	e.TLSPeer, e.TLSVersion, e.TLSSuite, e.TLSCurve = t.Peer, t.TLSVersion, t.CipherSuite, t.Curve
 	e.TLSSPKI, e.TLSIssuerSPKI, e.TLSVerified = t.SPKI, t.IssuerSPKI, t.Verified
-	recordProof(e, t)
+	if t.ProvenBy != "" {
+		e.ProvenBy, e.TLSA, e.STSID, e.STSMode, e.STSAge, e.STSMaxAge = "", nil, "", "", 0, 0
+		o.Evidence.Domain().record(e)
+	}
 }

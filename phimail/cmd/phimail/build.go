@@ -33,7 +33,7 @@ func (a *app) open(ctx context.Context, c *config, planning bool) (*service, err
 	if err != nil {
 		return nil, &failure{exitConfig, err}
 	}
-	carrier, err := a.openTransport(c)
+	carrier, err := a.openCarrier(c, pc) //nolint:contextcheck // closed with what it is for
 	if err != nil {
 		return nil, &failure{exitConfig, err}
 	}

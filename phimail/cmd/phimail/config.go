@@ -26,6 +26,7 @@ type config struct {
 	modes       []value[string]
 	assurance   value[string]
 	smime       smimeConfig
+	probe       probeConfig
 	dkim        []dkimConfig
 	policy      policyConfig
 	audit       auditConfig
@@ -138,7 +139,7 @@ func (c *config) read(s *strict, n *yaml.Node) {
 		"tls_assurance":    s.text(&c.assurance),
 		"smime":            c.smime.take(s),
 		"pgp":              s.later,
-		"probe":            s.later,
+		"probe":            c.probe.take(s),
 		"discover":         s.later,
 		"escrow":           s.later,
 		"dkim":             c.takeDKIM(s),

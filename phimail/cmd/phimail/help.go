@@ -210,6 +210,16 @@ smime:
   # passphrase_env: P12_PASSWORD # or passphrase_file: of that PKCS#12 file
   forms: [{for: partner.example, form: gcm}]
                                  # for an address or a domain; the default is standard
+probe:                           # finds out what recipients' domains offer: DANE, MTA-STS
+  resolver: "127.0.0.1:53"       # a validating resolver; DNSSEC counts from loopback only
+  ca_file: ""                    # authority of policy hosts and servers; default: the system's
+  policy_port: 443               # where policy hosts listen; other values are for tests
+  port: 25                       # where mail servers listen; likewise
+  allow_private: false           # take servers at private and loopback addresses
+  cache_dir: probe/              # policies survive a restart there
+  confirm: false                 # also open a session with each server to see that it holds
+  exclude: []                    # TLS works there and is not good enough:
+                                 # [{domain: example.org, since: 2026-01-10, reason: "..."}]
 dkim: [{domain: clinic.example, selector: s1, key_file: dkim.pem}]
 policy:
   classifier: all                # every message is PHI
@@ -222,6 +232,13 @@ audit:
 
 Recipients get mail by tls only if its assurance is enough: "recipient" takes a
 relay that accepts REQUIRETLS, "attested" a relay with enforces_tls.
+
+With probe, REQUIRETLS counts only for domains that DANE (RFC 7672) or an MTA-STS
+policy of mode enforce (RFC 8461) proves, which the relay then has to keep to; for
+such a domain a relay with enforces_tls serves "recipient" too. Where the DNS fails
+or its signatures are broken, nothing goes by tls: the message is deferred if no
+other of modes will do. A domain in exclude (".example.org" for all below it) never
+gets mail by tls on these grounds.
 
 A recipient gets S/MIME if a certificate for exactly this address is in certs, for
 e-mail and encryption, in date, not revoked and below trust. Whoever has none gets

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"time"
 
 	"github.com/phimail/sdk/phimail"
 	"github.com/phimail/sdk/policy"
@@ -81,6 +82,12 @@ type evidenceJSON struct {
 	TLSIssuerSPKI string   `json:"tls_issuer_spki,omitempty"`
 	TLSVerified   string   `json:"tls_verified,omitempty"`
 	RequireTLS    bool     `json:"requiretls,omitempty"`
+	ProvenBy      string   `json:"proven_by,omitempty"`
+	TLSA          []string `json:"tlsa,omitempty"`
+	STSID         string   `json:"sts_id,omitempty"`
+	STSMode       string   `json:"sts_mode,omitempty"`
+	STSAge        int64    `json:"sts_age,omitempty"`
+	STSMaxAge     int64    `json:"sts_max_age,omitempty"`
 	Reply         int      `json:"reply,omitempty"`
 	Enhanced      string   `json:"enhanced,omitempty"`
 	DKIM          []string `json:"dkim,omitempty"`
@@ -118,6 +125,7 @@ func recipientOf(o *phimail.Outcome) recipientJSON {
 	}
 	if o.Mode == policy.TLS {
 		r.Evidence.Need = e.Need.String()
+		r.Evidence.domain(e.Domain())
 	}
 	if p := e.TLS; p != nil {
 		r.Assurance = p.Assurance.String()
@@ -126,6 +134,15 @@ func recipientOf(o *phimail.Outcome) recipientJSON {
 		r.Evidence.TLSVerified, r.Evidence.RequireTLS = p.Verified, p.RequireTLS
 	}
 	return r
+}
+
+// domain adds what proves the servers of the recipient's domain.
+func (e *evidenceJSON) domain(d phimail.DomainEvidence) {
+	e.ProvenBy, e.TLSA = d.ProvenBy, d.TLSA
+	if d.Policy != nil {
+		e.STSID, e.STSMode = d.Policy.ID, d.Policy.Mode
+		e.STSAge, e.STSMaxAge = int64(d.PolicyAge/time.Second), int64(d.Policy.MaxAge/time.Second)
+	}
 }
 
 // writeJSON writes v as one line. Addresses keep their characters.

@@ -207,6 +207,18 @@ func (s *strict) flag(to *value[bool]) setter {
 	}
 }
 
+// number takes a whole number.
+func (s *strict) number(to *value[int]) setter {
+	return func(key string, n *yaml.Node) {
+		v, err := strconv.Atoi(n.Value)
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
+			s.faultf(n.Line, key, "must be a whole number")
+			return
+		}
+		*to = value[int]{v, n.Line, key}
+	}
+}
+
 // duration takes a positive Go duration, such as 30s.
 func (s *strict) duration(to *value[time.Duration]) setter {
 	return func(key string, n *yaml.Node) {

@@ -18,6 +18,11 @@ const (
 	KindOutcome Kind = "outcome"
 	// KindRepair tells of a torn last write that was cut off.
 	KindRepair Kind = "repair"
+	// KindEscrow tells what happened to an escrow item, EscrowID: Status is
+	// stored, notified, withdrawn, opened, code-sent, verified, revealed, denied
+	// (Reason says why), locked, unlocked, recalled, expired or destroyed. It
+	// belongs to no attempt.
+	KindEscrow Kind = "escrow"
 )
 
 // The statuses of an outcome. All but accepted and unknown may stand without an

@@ -196,6 +196,8 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 		switch {
 		case mode == policy.TLS:
 			err = p.fitTLS(ctx, r, v, offers)
+		case mode == policy.Escrow && p.client.sealers[mode] != nil:
+			err = p.fitEscrow(ctx, r, v, offers)
 		case p.client.sealers[mode] != nil:
 			err = p.fitSealed(ctx, r, v, mode, offers)
 		default:

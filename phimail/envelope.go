@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/phimail/sdk/crypt/escrow"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
@@ -23,7 +24,7 @@ func (a *attempt) envelope(ctx context.Context, p *parcel) (*transport.Envelope,
 		ID: d.messageID, Attempt: a.id, Stream: d.msg.Stream.String(),
 		From: d.from, To: addressesOf(a.plan, p.items),
 		Open: func() (io.ReadCloser, error) { return l.body.open(ctx, l.signed), nil }, Size: l.size,
-		Sealed: p.sealed != nil, Need: p.route.need, RequireTLS: p.route.requireTLS, Providers: providers,
+		Sealed: p.sealed != nil && !p.route.linkOnly, Need: p.route.need, RequireTLS: p.route.requireTLS, Providers: providers,
 		BeforeCommit: func(ctx context.Context) error {
 			if a.plan.client.stopped.Load() {
 				return ErrStopped
@@ -51,6 +52,9 @@ func guardSend(ctx context.Context, t transport.Transport, env *transport.Envelo
 func (o *Outcome) fail(why *RecipientError) {
 	o.Status, o.Code, o.Retryable, o.Err = why.Status, why.Code, why.Retryable, why
 	o.Reason = why.words()
+	if o.Status != Unknown {
+		o.Passcode = ""
+	}
 	if te, ok := errors.AsType[*transport.Error](why.Cause); ok {
 		o.Evidence.Reply, o.Evidence.Enhanced = te.Code, te.Enhanced
 	}
@@ -63,7 +67,7 @@ func (o *Outcome) answer(i int, r *transport.RecipientResult) {
 	status := statusOf(r.Status)
 	if status == Accepted && r.Err == nil {
 		o.Status, o.Code, o.Retryable = Accepted, CodeAccepted, false
-		if o.Mode == policy.TLS && !o.Evidence.meets(r.Proof) {
+		if o.inClear() && !o.Evidence.meets(r.Proof) {
 			o.Code, o.Reason = string(transport.ErrAssurance), "the transport accepted it with less proof than it offered"
 		}
 		return
@@ -76,6 +80,11 @@ func (o *Outcome) answer(i int, r *transport.RecipientResult) {
 		why = RecipientError{Index: i, Class: ErrUnknown, Status: Unknown, Code: CodeTransport, Cause: why.Cause}
 	}
 	o.fail(&why)
+}
+
+// inClear reports whether the message's protection is that of its way.
+func (o *Outcome) inClear() bool {
+	return o.Mode == policy.TLS || o.Mode == policy.Escrow && o.Evidence.Seal.Factor == string(escrow.LinkOnly)
 }
 
 // err is the *SendError of the recipients who failed, nil if none did.

@@ -27,6 +27,9 @@ type route struct {
 	form       string // the container that their keys need
 	subject    string // outside a sealed message
 	provider   string // who may carry it
+	// linkOnly says that the message is a link that opens an escrow item by
+	// itself, which needs the protection of clear content.
+	linkOnly bool
 }
 
 // parcels gives To and Cc recipients with the same route one parcel. Each Bcc
@@ -58,7 +61,11 @@ func (r *planned) route() route {
 	if r.mode == policy.TLS {
 		return route{mode: r.mode, need: r.carry, requireTLS: r.offer.RequireTLS, provider: r.offer.Provider}
 	}
-	return route{mode: r.mode, form: r.key.Form, subject: r.subject, provider: r.offer.Provider}
+	sealed := route{mode: r.mode, form: r.key.Form, subject: r.subject, provider: r.offer.Provider}
+	if r.access.LinkEnough {
+		sealed.need, sealed.requireTLS, sealed.linkOnly = r.need, r.offer.RequireTLS, true
+	}
+	return sealed
 }
 
 // pack seals and signs all parcels. It returns false if the content is no longer
@@ -97,6 +104,7 @@ func (a *attempt) note(p *parcel) {
 		e.DKIM, e.Digest, e.Size = p.letter.dkim, p.letter.digest, p.letter.size
 		if e.Seal = p.letter.seal; p.sealed != nil {
 			e.Seal = p.sealed.Evidence
+			a.receipt.Recipients[i].Passcode = p.sealed.Passcode
 		}
 	}
 }
@@ -109,7 +117,7 @@ func (a *attempt) seal(ctx context.Context, p *parcel) (*letter, error) {
 	job := a.job(ctx, a.plan.content, outer, &pass)
 	for _, i := range p.items {
 		r := &a.plan.recipients[i]
-		job.To = append(job.To, crypt.Target{Address: r.address, Ref: r.ref, Key: r.key})
+		job.To = append(job.To, crypt.Target{Address: r.address, Ref: r.ref, Key: r.key, Access: r.access})
 	}
 	p.spool = &spool{}
 	_, err := p.spool.Write(outer)
@@ -163,35 +171,6 @@ func (a *attempt) checkPartial() {
 			return
 		}
 	}
-}
-
-// publish makes an escrow item readable; there is nothing to do in other modes.
-func (p *parcel) publish(ctx context.Context) (err error) {
-	if p.sealed == nil || p.sealed.Publish == nil {
-		return nil
-	}
-	defer func() {
-		if recover() != nil {
-			err = &crypt.Error{Reason: CodePanic}
-		}
-	}()
-	return p.sealed.Publish(ctx)
-}
-
-// settle takes an escrow item back if nobody can have its link.
-func (a *attempt) settle(ctx context.Context, p *parcel) {
-	if p.sealed == nil || p.sealed.Withdraw == nil {
-		return
-	}
-	for _, i := range p.items {
-		if s := a.receipt.Recipients[i].Status; s == Accepted || s == Unknown {
-			return
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
-	defer cancel()
-	defer func() { _ = recover() }() // an item that stays has no reader, and expires
-	_ = p.sealed.Withdraw(ctx)       // likewise
 }
 
 // release ends what the parcels hold.

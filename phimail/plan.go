@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/escrow"
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
@@ -41,6 +42,8 @@ type planned struct {
 	// key and the subject outside are of sealed modes.
 	key     crypt.Key
 	subject string
+	// access is of mode Escrow.
+	access  crypt.Access
 	verdict policy.Verdict
 	code    string // the decision's
 	rules   []string
@@ -114,6 +117,9 @@ func (p *Plan) report(attempt string) (*Receipt, error) {
 		receipt.Recipients[i] = Outcome{
 			Address: r.address, Kind: r.kind, Mode: r.mode, Status: Planned, Code: r.code, Reason: r.reason,
 			Evidence: Evidence{Need: r.need, Reach: r.reach, planned: p.made, DKIM: p.dkim},
+		}
+		if r.mode == policy.Escrow {
+			receipt.Recipients[i].Evidence.Seal.Factor = string(escrow.Factor(r.key.Form).For(r.access))
 		}
 		if r.stop != nil {
 			receipt.Recipients[i].fail(r.stop)

@@ -77,6 +77,10 @@ type Outcome struct {
 	Reason string
 	// Evidence is what was proven about the protection.
 	Evidence Evidence
+	// Passcode is the second factor of an escrow item where one was generated
+	// and the recipient has, or may have, the link: tell it to them by another
+	// way than e-mail. It is nowhere else, and shown by no printed form.
+	Passcode string
 	// Err is nil exactly if Status is Accepted or Planned.
 	Err *RecipientError
 }

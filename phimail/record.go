@@ -32,7 +32,7 @@ func (a *attempt) address(e *audit.Event, i int) {
 	e.Item = i + 1
 	e.Recipient, e.RecipientDomain = a.plan.pseudonym("address", senderKey(r.address)), r.domain
 	e.Decision, e.Rules, e.Mode = r.code, r.rules, r.mode.String()
-	if r.mode == policy.TLS {
+	if r.mode == policy.TLS || r.access.LinkEnough {
 		e.Need = r.need.String()
 	}
 	evidence := &a.receipt.Recipients[i].Evidence

@@ -45,9 +45,12 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 	parcels := a.parcels()
 	defer release(parcels)
 	if !a.pack(ctx, parcels) {
+		a.abandon(ctx, parcels)
 		return nil, ErrPlanStale
 	}
-	if err := a.intend(ctx); err != nil {
+	err := a.intend(ctx)
+	a.abandon(ctx, a.stopped(parcels))
+	if err != nil {
 		return a.receipt, err
 	}
 	for _, p := range parcels {

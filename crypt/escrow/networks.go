@@ -11,6 +11,9 @@ import (
 // limit of each item holds all the same.
 const maxNetworks = 100_000
 
+// perProxy is how many networks a proxy on this machine counts as.
+const perProxy = 50
+
 // networks counts attempts by network, in this process, in the hour before.
 type networks struct {
 	limit int
@@ -35,7 +38,11 @@ func (n *networks) take(addr netip.Addr, now time.Time) bool {
 	} else if age >= time.Hour/2 || len(n.now) >= maxNetworks {
 		n.now, n.before, n.since = map[netip.Prefix]int{}, n.now, now
 	}
-	if n.now[p]+n.before[p] >= n.limit {
+	limit := n.limit
+	if addr.IsLoopback() { // a proxy that does not say for whom: all its readers
+		limit *= perProxy
+	}
+	if n.now[p]+n.before[p] >= limit {
 		return false
 	}
 	n.now[p]++

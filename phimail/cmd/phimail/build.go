@@ -47,14 +47,18 @@ func (a *app) open(ctx context.Context, c *config, planning bool) (*service, err
 		return nil, errors.Join(err, carrier.close(ctx))
 	}
 	pc.Transport, pc.Audit = carrier, log.log
+	closeEscrow, err := a.addEscrow(c, pc, log.log, planning) //nolint:contextcheck // files are opened at once, without a context
+	if err != nil {
+		return nil, errors.Join(&failure{exitConfig, err}, log.close(ctx), carrier.close(ctx))
+	}
 	client, err := phimail.New(*pc)
 	if err != nil {
-		return nil, errors.Join(&failure{exitConfig, c.inFile(err)}, log.close(ctx), carrier.close(ctx))
+		return nil, errors.Join(&failure{exitConfig, c.inFile(err)}, closeEscrow(), log.close(ctx), carrier.close(ctx))
 	}
 	return &service{client, func(ctx context.Context) error {
 		ctx, cancel := closing(ctx)
 		defer cancel()
-		return errors.Join(client.Close(ctx), carrier.close(ctx), log.close(ctx))
+		return errors.Join(client.Close(ctx), carrier.close(ctx), closeEscrow(), log.close(ctx))
 	}}, nil
 }
 

@@ -24,6 +24,7 @@ func (c *config) check(s *strict) {
 	c.probe.check(c, s)
 	c.checkSMIME(s)
 	c.checkSignClear(s)
+	c.checkEscrow(s)
 	for i := range c.dkim {
 		d, key := &c.dkim[i], "dkim["+strconv.Itoa(i)+"]"
 		c.need(s, d.line, key+".domain", &d.domain)

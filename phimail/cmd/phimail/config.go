@@ -27,6 +27,7 @@ type config struct {
 	assurance   value[string]
 	smime       smimeConfig
 	probe       probeConfig
+	escrow      escrowConfig
 	dkim        []dkimConfig
 	policy      policyConfig
 	audit       auditConfig
@@ -48,6 +49,7 @@ type smtpConfig struct {
 	usernameEnv, usernameFile value[string]
 	passwordEnv, passwordFile value[string]
 	timeout                   value[time.Duration]
+	rewritesLinks             value[bool]
 	enforcesTLS               agreementConfig
 }
 
@@ -141,7 +143,7 @@ func (c *config) read(s *strict, n *yaml.Node) {
 		"pgp":              s.later,
 		"probe":            c.probe.take(s),
 		"discover":         s.later,
-		"escrow":           s.later,
+		"escrow":           c.escrow.take(s),
 		"dkim":             c.takeDKIM(s),
 		"policy":           c.policy.take(s),
 		"hold":             s.later,
@@ -168,19 +170,20 @@ func (t *smtpConfig) take(s *strict) setter {
 	return func(key string, n *yaml.Node) {
 		t.line = n.Line
 		s.mapping(key, n, map[string]setter{
-			"addr":          s.text(&t.addr),
-			"tls":           s.text(&t.tls),
-			"ca_file":       s.text(&t.caFile),
-			"server_name":   s.text(&t.serverName),
-			"pins":          s.texts(&t.pins),
-			"client_cert":   s.text(&t.clientCert),
-			"client_key":    s.text(&t.clientKey),
-			"username_env":  s.text(&t.usernameEnv),
-			"username_file": s.text(&t.usernameFile),
-			"password_env":  s.text(&t.passwordEnv),
-			"password_file": s.text(&t.passwordFile),
-			"timeout":       s.duration(&t.timeout),
-			"enforces_tls":  t.enforcesTLS.take(s, false),
+			"addr":           s.text(&t.addr),
+			"tls":            s.text(&t.tls),
+			"ca_file":        s.text(&t.caFile),
+			"server_name":    s.text(&t.serverName),
+			"pins":           s.texts(&t.pins),
+			"client_cert":    s.text(&t.clientCert),
+			"client_key":     s.text(&t.clientKey),
+			"username_env":   s.text(&t.usernameEnv),
+			"username_file":  s.text(&t.usernameFile),
+			"password_env":   s.text(&t.passwordEnv),
+			"password_file":  s.text(&t.passwordFile),
+			"timeout":        s.duration(&t.timeout),
+			"rewrites_links": s.flag(&t.rewritesLinks),
+			"enforces_tls":   t.enforcesTLS.take(s, false),
 		})
 	}
 }

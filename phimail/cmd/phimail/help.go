@@ -69,6 +69,8 @@ func helpTexts() map[string]string {
 		"audit checkpoint": helpAuditCheckpoint,
 		"keygen dkim":      helpKeygen,
 		"doctor":           helpDoctor,
+		"portal":           helpPortal,
+		"escrow":           helpEscrow,
 		"config":           helpConfig,
 		"exit":             helpExit,
 	}
@@ -197,9 +199,10 @@ transport:                       # smtp or maildir
     timeout: 30s                 # of one command
     enforces_tls: {signed: 2026-01-10, document: "relay TLS policy 7"}
                                  # its promise of TLS onward; gives assurance attested
+    rewrites_links: false        # whether it alters links (click tracking): then no escrow
   # maildir: {dir: out}          # no TLS: takes encrypted messages only
   baa: {party: "Relay Inc", signed: 2026-01-10, expires: 2028-01-10, document: "BAA-2026-004"}
-modes: [smime, pgp, tls, escrow] # order of preference; pgp and escrow are not set up so far
+modes: [smime, pgp, tls, escrow] # order of preference; pgp is not set up so far
 tls_assurance: attested          # the least for tls: recipient (the default) or attested
 smime:
   certs: [recipients/]           # files and directories: PEM, DER, PKCS#7
@@ -220,7 +223,7 @@ probe:                           # finds out what recipients' domains offer: DAN
   confirm: false                 # also open a session with each server to see that it holds
   exclude: []                    # TLS works there and is not good enough:
                                  # [{domain: example.org, since: 2026-01-10, reason: "..."}]
-dkim: [{domain: clinic.example, selector: s1, key_file: dkim.pem}]
+` + helpConfigEscrow + `dkim: [{domain: clinic.example, selector: s1, key_file: dkim.pem}]
 policy:
   classifier: all                # every message is PHI
   subject: "Secure message"      # what an encrypted message shows outside

@@ -106,9 +106,11 @@ func commands() []command {
 		{"audit", "verify an audit log, or sign a checkpoint of it", (*app).audit},
 		{"keygen", "make a DKIM key and the DNS record to publish", (*app).keygen},
 		{"doctor", "check configuration, keys, relay and DNS", (*app).doctor},
+		{"portal", "serve the pages on which recipients read escrow messages", (*app).portal},
+		{"escrow", "recall or unlock an escrow message", (*app).escrow},
 		{"help", "explain a command, the exit codes or the configuration file", (*app).help},
 		{name: "enqueue"}, {name: "worker"}, {name: "outbox"}, {name: "classify"}, {name: "policy"},
-		{name: "portal"}, {name: "escrow"}, {name: "hold"},
+		{name: "hold"},
 	}
 }
 

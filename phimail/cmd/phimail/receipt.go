@@ -69,6 +69,10 @@ type recipientJSON struct {
 	Code      string       `json:"code"`
 	Reason    string       `json:"reason"`
 	Evidence  evidenceJSON `json:"evidence"`
+	// EscrowID names the escrow item; Passcode is its second factor, to be told
+	// by another way than e-mail. The passcode is nowhere else.
+	EscrowID string `json:"escrow_id"`
+	Passcode string `json:"passcode,omitempty"`
 }
 
 // evidenceJSON names things as the audit log does.
@@ -95,6 +99,7 @@ type evidenceJSON struct {
 	Algorithms    []string `json:"algorithms,omitempty"`
 	Fingerprints  []string `json:"fingerprints,omitempty"`
 	KeySource     string   `json:"key_source,omitempty"`
+	Factor        string   `json:"factor,omitempty"`
 	Signed        string   `json:"signed,omitempty"`
 	Digest        string   `json:"digest,omitempty"`
 	Size          int64    `json:"size,omitempty"`
@@ -119,10 +124,11 @@ func recipientOf(o *phimail.Outcome) recipientJSON {
 		Retryable: o.Retryable, Code: o.Code, Reason: o.Reason,
 		Evidence: evidenceJSON{
 			Container: e.Seal.Container, Algorithms: e.Seal.Algorithms, Fingerprints: e.Seal.Fingerprints,
-			KeySource: e.Seal.KeySource, Signed: e.Seal.Signed,
+			KeySource: e.Seal.KeySource, Signed: e.Seal.Signed, Factor: e.Seal.Factor,
 			Reply: e.Reply, Enhanced: e.Enhanced, DKIM: e.DKIM, Digest: e.Digest, Size: e.Size,
 		},
 	}
+	r.EscrowID, r.Passcode = e.Seal.EscrowID, o.Passcode
 	if o.Mode == policy.TLS {
 		r.Evidence.Need = e.Need.String()
 		r.Evidence.domain(e.Domain())

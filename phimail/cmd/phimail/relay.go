@@ -65,7 +65,7 @@ func newCarrier(t closingTransport, check func(context.Context) (*smtp.Report, e
 func (a *app) smtpConfig(c *config) (*smtp.Config, error) {
 	s := &c.transport.smtp
 	sc := &smtp.Config{
-		Addr: s.addr.v, ServerName: s.serverName.v, Timeout: s.timeout.v, Clock: a.now,
+		Addr: s.addr.v, ServerName: s.serverName.v, Timeout: s.timeout.v, Clock: a.now, RewritesLinks: s.rewritesLinks.v,
 		BAA: c.transport.baa.agreement(""), Provider: c.transport.baa.party.v,
 	}
 	host, port, _ := net.SplitHostPort(s.addr.v)

@@ -71,7 +71,7 @@ type recipientJSON struct {
 	Evidence  evidenceJSON `json:"evidence"`
 	// EscrowID names the escrow item; Passcode is its second factor, to be told
 	// by another way than e-mail. The passcode is nowhere else.
-	EscrowID string `json:"escrow_id"`
+	EscrowID string `json:"escrow_id,omitempty"`
 	Passcode string `json:"passcode,omitempty"`
 }
 

@@ -4,6 +4,9 @@ go 1.26.0
 
 // Each dependency with its reason. Licences: MIT or BSD.
 
+// OpenPGP, of RFC 9580 with its keys of version 6 and ML-KEM (BSD).
+require github.com/ProtonMail/go-crypto v1.5.2
+
 // MIME headers and bodies, and their parsing (MIT).
 require github.com/emersion/go-message v0.18.2
 
@@ -37,3 +40,5 @@ require software.sslmate.com/src/go-pkcs12 v0.7.4
 
 // Tests only: no goroutine is left behind (MIT).
 require go.uber.org/goleak v1.3.0
+
+require github.com/cloudflare/circl v1.6.3 // indirect

@@ -16,19 +16,21 @@ const ErrNoKey Reason = "no-key"
 
 // Why a recipient's key can't be used. All are ErrNoKey.
 const (
-	ErrNotFound     Reason = "key-not-found"
-	ErrExpired      Reason = "key-expired"
-	ErrNotYetValid  Reason = "key-not-yet-valid"
-	ErrRevoked      Reason = "key-revoked"
-	ErrRevocation   Reason = "revocation-unknown" // no current answer whether it is revoked
-	ErrWrongAddress Reason = "key-of-another-address"
-	ErrPurpose      Reason = "key-not-for-email" // no emailProtection
-	ErrUsage        Reason = "key-not-for-encryption"
-	ErrUntrusted    Reason = "key-untrusted"
-	ErrWeak         Reason = "key-weak" // RSA under 2048 bits, or a curve or hash not allowed
-	ErrUnsupported  Reason = "key-unsupported"
-	ErrChanged      Reason = "key-changed"  // another key than the one that was used before
-	ErrUnproven     Reason = "key-unproven" // found, but without the proof that its source needs
+	ErrNotFound      Reason = "key-not-found"
+	ErrExpired       Reason = "key-expired"
+	ErrNotYetValid   Reason = "key-not-yet-valid"
+	ErrRevoked       Reason = "key-revoked"
+	ErrRevocation    Reason = "revocation-unknown" // no current answer whether it is revoked
+	ErrWrongAddress  Reason = "key-of-another-address"
+	ErrPurpose       Reason = "key-not-for-email" // no emailProtection
+	ErrUsage         Reason = "key-not-for-encryption"
+	ErrUntrusted     Reason = "key-untrusted"
+	ErrWeak          Reason = "key-weak" // RSA under 2048 bits, or a curve or hash not allowed
+	ErrUnsupported   Reason = "key-unsupported"
+	ErrChanged       Reason = "key-changed"    // another key than the one that was used before
+	ErrSubkeyExpired Reason = "subkey-expired" // the key is good, its part for encryption has expired; also ErrExpired
+	ErrForm          Reason = "key-form"       // only newer programs read it, and nobody said that the recipient has one
+	ErrUnproven      Reason = "key-unproven"   // found, but without the proof that its source needs
 )
 
 // Other reasons.
@@ -74,7 +76,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Is matches the reason and ErrNoKey.
 func (e *Error) Is(target error) bool {
 	r, ok := target.(Reason)
-	return ok && (r == e.Reason || r == ErrNoKey && e.Reason.key())
+	return ok && (r == e.Reason || r == ErrNoKey && e.Reason.key() || r == ErrExpired && e.Reason == ErrSubkeyExpired)
 }
 
 // Format prints what Error returns, whatever the verb.
@@ -89,7 +91,8 @@ func (e *Error) Format(f fmt.State, _ rune) {
 func (r Reason) key() bool {
 	switch r {
 	case ErrNoKey, ErrNotFound, ErrExpired, ErrNotYetValid, ErrRevoked, ErrRevocation, ErrWrongAddress, ErrPurpose, ErrUsage,
-		ErrUntrusted, ErrWeak, ErrUnsupported, ErrChanged, ErrUnproven:
+		ErrUntrusted, ErrWeak, ErrUnsupported, ErrChanged, ErrUnproven,
+		ErrSubkeyExpired, ErrForm:
 		return true
 	default:
 		return false
@@ -105,37 +108,39 @@ func (r Reason) words() string {
 
 // words say what is wrong with each reason, and what to do.
 var words = map[Reason]string{
-	ErrNoKey:        "no key is known for the recipient; add one, or use another mode",
-	ErrNotFound:     "no key is known for the recipient; add one, or use another mode",
-	ErrExpired:      "the recipient's key has expired; get a new one from them",
-	ErrNotYetValid:  "the recipient's key is not valid yet",
-	ErrRevoked:      "the recipient's key was revoked; get a new one from them",
-	ErrRevocation:   "nobody can say now whether the recipient's key was revoked; refresh the revocation lists",
-	ErrWrongAddress: "the key is of another address than the recipient's",
-	ErrPurpose:      "the recipient's certificate is not for e-mail (no emailProtection)",
-	ErrUsage:        "the recipient's key is not for encryption",
-	ErrUntrusted:    "the recipient's certificate leads to no configured trust anchor",
-	ErrWeak:         "the recipient's key is too weak; RSA needs 2048 bits",
-	ErrUnsupported:  "the recipient's key is of a kind that is not supported",
-	ErrChanged:      "another key was used for the recipient before; ask them by another way whether the new one is theirs",
-	ErrUnproven:     "a key of the recipient was found without the proof that it is theirs, such as DNSSEC's",
-	ErrSource:       "the source of keys failed; check it, then try again",
-	ErrSigner:       "the signing key is missing, unfit or failed; check the configuration",
-	ErrFIPS:         "what the recipient reads is not allowed in FIPS 140-3 mode; use a form that is, such as RSA-OAEP",
-	ErrEntity:       "the message could not be read",
-	ErrWrite:        "the sealed message could not be written",
-	ErrMalformed:    "the message is malformed",
-	ErrIntegrity:    "the message was altered or damaged",
-	ErrRecipient:    "the message is for none of the keys at hand",
-	ErrUnsigned:     "the message is not signed inside",
-	ErrSignature:    "the signature does not verify",
-	ErrTooLarge:     "the message is over the limit",
-	ErrAlgorithm:    "the message uses an algorithm that is not read",
-	ErrConfig:       "the configuration is not valid",
-	ErrCanceled:     "the context ended",
-	ErrStore:        "the store of escrow items failed; mend it, then try again",
-	ErrRecord:       "the audit log did not take the record of an escrow item; mend it, then try again",
-	ErrLinks:        "the transport rewrites links, which would break or give away the link of an escrow item; switch that off, or use another transport",
-	ErrUnknown:      "there is no such escrow item; check the id",
-	ErrClosed:       "the escrow item was recalled, has expired or is not published",
+	ErrNoKey:         "no key is known for the recipient; add one, or use another mode",
+	ErrNotFound:      "no key is known for the recipient; add one, or use another mode",
+	ErrExpired:       "the recipient's key has expired; get a new one from them",
+	ErrNotYetValid:   "the recipient's key is not valid yet",
+	ErrRevoked:       "the recipient's key was revoked; get a new one from them",
+	ErrRevocation:    "nobody can say now whether the recipient's key was revoked; refresh the revocation lists",
+	ErrWrongAddress:  "the key is of another address than the recipient's",
+	ErrPurpose:       "the recipient's certificate is not for e-mail (no emailProtection)",
+	ErrUsage:         "the recipient's key is not for encryption",
+	ErrUntrusted:     "the recipient's certificate leads to no configured trust anchor",
+	ErrWeak:          "the recipient's key is too weak; RSA needs 2048 bits",
+	ErrUnsupported:   "the recipient's key is of a kind that is not supported",
+	ErrChanged:       "another key was used for the recipient before; ask them by another way whether the new one is theirs",
+	ErrSubkeyExpired: "the part of the recipient's key that is for encryption has expired; get a new one from them",
+	ErrForm:          "only newer programs read the recipient's key; allow its form for them, if they have one",
+	ErrUnproven:      "a key of the recipient was found without the proof that it is theirs, such as DNSSEC's",
+	ErrSource:        "the source of keys failed; check it, then try again",
+	ErrSigner:        "the signing key is missing, unfit or failed; check the configuration",
+	ErrFIPS:          "what the recipient reads is not allowed in FIPS 140-3 mode; use a form that is, such as RSA-OAEP",
+	ErrEntity:        "the message could not be read",
+	ErrWrite:         "the sealed message could not be written",
+	ErrMalformed:     "the message is malformed",
+	ErrIntegrity:     "the message was altered or damaged",
+	ErrRecipient:     "the message is for none of the keys at hand",
+	ErrUnsigned:      "the message is not signed inside",
+	ErrSignature:     "the signature does not verify",
+	ErrTooLarge:      "the message is over the limit",
+	ErrAlgorithm:     "the message uses an algorithm that is not read",
+	ErrConfig:        "the configuration is not valid",
+	ErrCanceled:      "the context ended",
+	ErrStore:         "the store of escrow items failed; mend it, then try again",
+	ErrRecord:        "the audit log did not take the record of an escrow item; mend it, then try again",
+	ErrLinks:         "the transport rewrites links, which would break or give away the link of an escrow item; switch that off, or use another transport",
+	ErrUnknown:       "there is no such escrow item; check the id",
+	ErrClosed:        "the escrow item was recalled, has expired or is not published",
 }

@@ -6,6 +6,7 @@ require github.com/phimail/sdk v0.0.0
 
 require (
 	github.com/emersion/go-message v0.18.2 // indirect
+	github.com/miekg/dns v1.1.73 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect

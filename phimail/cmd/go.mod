@@ -4,6 +4,8 @@ go 1.26.0
 
 require github.com/phimail/sdk v0.0.0
 
+require github.com/miekg/dns v1.1.73 // indirect
+
 // The configuration file. YAML is what operators expect of a file that people
 // write; this parser is the maintained one (MIT and Apache-2.0, no dependency of
 // its own) and gives the line of every key and value, which the strict reading
@@ -18,6 +20,8 @@ require golang.org/x/net v0.62.0
 require go.uber.org/goleak v1.3.0
 
 require (
+	github.com/ProtonMail/go-crypto v1.5.2 // indirect
+	github.com/cloudflare/circl v1.6.3 // indirect
 	github.com/emersion/go-message v0.18.2 // indirect
 	github.com/emersion/go-msgauth v0.7.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect

@@ -28,6 +28,8 @@ type config struct {
 	smime       smimeConfig
 	probe       probeConfig
 	escrow      escrowConfig
+	pgp         pgpConfig
+	discover    discoverConfig
 	dkim        []dkimConfig
 	policy      policyConfig
 	audit       auditConfig
@@ -140,9 +142,9 @@ func (c *config) read(s *strict, n *yaml.Node) {
 		"modes":            s.texts(&c.modes),
 		"tls_assurance":    s.text(&c.assurance),
 		"smime":            c.smime.take(s),
-		"pgp":              s.later,
+		"pgp":              c.pgp.take(s),
 		"probe":            c.probe.take(s),
-		"discover":         s.later,
+		"discover":         c.discover.take(s),
 		"escrow":           c.escrow.take(s),
 		"dkim":             c.takeDKIM(s),
 		"policy":           c.policy.take(s),

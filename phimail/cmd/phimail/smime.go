@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -77,7 +78,7 @@ func (c *config) checkSMIME(s *strict) {
 			"is for a PKCS#12 file in sign_cert, which has the key too; remove sign_key, or this if the key is in PEM (which must not be encrypted)")
 	}
 	for i := range m.forms {
-		m.forms[i].check(s, "smime.forms["+strconv.Itoa(i)+"]")
+		m.forms[i].check(s, "smime.forms["+strconv.Itoa(i)+"]", "standard", "oaep", "gcm", "announced")
 	}
 }
 
@@ -93,12 +94,12 @@ func (m *smimeConfig) some(s *strict, key string, paths []value[string], missing
 	}
 }
 
-func (f *formConfig) check(s *strict, key string) {
+func (f *formConfig) check(s *strict, key string, forms ...string) {
 	if f.whom.v == "" {
 		s.faultf(f.line, key+".for", "missing; write an address, or a domain such as patient.example")
 	}
-	if !slices.Contains([]string{"standard", "oaep", "gcm", "announced"}, f.form.v) {
-		s.faultf(max(f.line, f.form.line), key+".form", "must be standard, oaep, gcm or announced")
+	if last := len(forms) - 1; !slices.Contains(forms, f.form.v) {
+		s.faultf(max(f.line, f.form.line), key+".form", "must be %s or %s", strings.Join(forms[:last], ", "), forms[last])
 	}
 }
 
@@ -120,18 +121,30 @@ type smimeParts struct {
 // sealers are those of the blocks in the file. They hold nothing open: files are
 // read when a message asks for them.
 func (a *app) sealers(c *config) ([]crypt.Sealer, error) {
-	if c.smime.line == 0 || c.signsOnly() {
-		return nil, nil
+	var list []crypt.Sealer
+	var faults []error
+	add := func(sealer crypt.Sealer, err error) {
+		if err != nil {
+			faults = append(faults, err)
+			return
+		}
+		list = append(list, sealer)
 	}
+	if c.smime.line > 0 && !c.signsOnly() {
+		add(a.smimeSealer(c))
+	}
+	if c.sealsPGP() {
+		add(a.pgpSealer(c))
+	}
+	return list, errors.Join(faults...)
+}
+
+func (a *app) smimeSealer(c *config) (crypt.Sealer, error) {
 	parts, err := a.smimeParts(c)
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := parts.sealer(a, c, true)
-	if err != nil {
-		return nil, err
-	}
-	return []crypt.Sealer{sealer}, nil
+	return parts.sealer(a, c, true)
 }
 
 func (a *app) smimeParts(c *config) (*smimeParts, error) {

@@ -81,7 +81,8 @@ const (
 )
 
 // crcTables take four bytes at a time.
-var crcTables = func() (t [4][256]uint32) {
+var crcTables = func() *[4][256]uint32 {
+	var t [4][256]uint32
 	for i := range t[0] {
 		c := uint32(i) << 16
 		for range 8 {
@@ -97,11 +98,11 @@ var crcTables = func() (t [4][256]uint32) {
 			t[n][i] = t[0][c>>16] ^ c<<8&0xffffff
 		}
 	}
-	return t
+	return &t
 }()
 
 func crc24(crc uint32, b []byte) uint32 {
-	t := &crcTables
+	t := crcTables
 	for ; len(b) >= 4; b = b[4:] {
 		crc = t[3][byte(crc>>16)^b[0]] ^ t[2][byte(crc>>8)^b[1]] ^ t[1][byte(crc)^b[2]] ^ t[0][b[3]]
 	}

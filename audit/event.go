@@ -16,6 +16,9 @@ const (
 	// KindOutcome closes an intent, or stands alone for a recipient that was
 	// given up while planning.
 	KindOutcome Kind = "outcome"
+	// KindHold tells what was decided on a message that was kept for review:
+	// Status is "released", "rejected" or "expired", RecordRef names it.
+	KindHold Kind = "hold"
 	// KindRepair tells of a torn last write that was cut off.
 	KindRepair Kind = "repair"
 	// KindEscrow tells what happened to an escrow item, EscrowID: Status is
@@ -128,7 +131,7 @@ type Event struct {
 	// Escrow, records and repairs.
 	EscrowID  string `json:"escrow_id,omitempty"`
 	Network   string `json:"network,omitempty"`    // truncated prefix
-	RecordRef string `json:"record_ref,omitempty"` // consent or authorization
+	RecordRef string `json:"record_ref,omitempty"` // consent or authorization, or the held message
 	Count     int64  `json:"count,omitempty"`      // bytes cut by a repair
 
 	// What proves the servers of the recipient's domain: to the look-up while

@@ -64,7 +64,9 @@ func classOf(s Status, err error) Class {
 		return ErrDeferred
 	case Rejected:
 		return ErrRejected
-	case Refused, Held:
+	case Held:
+		return ErrHeld
+	case Refused:
 		if errors.Is(err, transport.ErrTLSNotVerified) || errors.Is(err, transport.ErrNotSealed) {
 			return ErrTLSNotVerified
 		}

@@ -64,6 +64,10 @@ type Config struct {
 	// Audit is the log: no log, no client. The Client does not close it.
 	Audit *audit.Log
 
+	// Hold is where messages wait that the policy wants reviewed. Defaults to
+	// none: then they are refused.
+	Hold *Hold
+
 	// OnPartial says what happens if some recipients are refused. Defaults to
 	// refusing the whole message.
 	OnPartial Partial

@@ -67,6 +67,7 @@ func (c *Client) configure() error {
 		}
 		c.sealers[mode] = s
 	}
+	c.checkHold(fault)
 	if c.cfg.OnPartial > Deliverable {
 		fault("OnPartial", "unknown; use RefuseAll or Deliverable")
 	}

@@ -29,6 +29,9 @@ const (
 	CodePanic     = "internal-error" // a panic in one of them
 	CodeRecords   = "records"        // the records on file could not be read
 	CodeDuty      = "duty"           // the message could not be changed as the policy asks
+	CodeHold      = "hold"           // kept for review
+	CodeNoHold    = "hold-missing"   // to be kept for review, and there is no store for that
+	CodeHoldStore = "hold-store"     // to be kept for review, and the store failed
 	CodeOffer     = "offer-changed"  // the transport offers another party than was decided on
 )
 

@@ -27,6 +27,7 @@ const (
 	ErrRejected       Class = "rejected by the peer"
 	ErrDeferred       Class = "deferred; try again later"
 	ErrUnknown        Class = "unknown; the recipient may have it"
+	ErrHeld           Class = "held for review; nothing left the process"
 )
 
 // What stopped a whole call.
@@ -158,7 +159,7 @@ func SafeToRetry(err error) bool {
 			return false
 		}
 		for _, r := range send.Recipients {
-			if r.Status == Unknown {
+			if r.Status == Unknown || r.Status == Held { // somebody may yet release it
 				return false
 			}
 		}

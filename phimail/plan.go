@@ -19,6 +19,7 @@ type Plan struct {
 	content      *content
 	clear        *content // what travels by TLS, nil if it is content
 	released     *policy.Release
+	held         bool // the message is to be kept for review
 	policyDigest string
 	class        policy.Classification
 	recipients   []planned
@@ -65,23 +66,29 @@ func (c *Client) Plan(ctx context.Context, msg *Message) (*Plan, error) {
 		return nil, err
 	}
 	defer c.leave()
+	return c.planAs(ctx, msg, func(*Plan) {})
+}
+
+// planAs plans msg, with what prepare changes before the message is built.
+func (c *Client) planAs(ctx context.Context, msg *Message, prepare func(*Plan)) (*Plan, error) {
 	now := c.cfg.Clock()
 	d, err := c.draft(msg, now)
 	if err != nil {
 		return nil, err
 	}
-	body, err := c.build(ctx, d)
-	if err != nil {
-		return nil, err
-	}
 	p := &Plan{
-		client: c, draft: d, content: body, made: now, expires: now.Add(c.cfg.PlanLifetime),
+		client: c, draft: d, made: now, expires: now.Add(c.cfg.PlanLifetime),
 		policyDigest: c.cfg.Policy.Digest(), recipients: make([]planned, len(d.recipients)),
+	}
+	prepare(p)
+	if p.content, err = c.build(ctx, d); err != nil {
+		return nil, err
 	}
 	p.class = c.classify(ctx, d)
 	p.decide(ctx)
 	p.checkSigning(ctx)
 	p.checkPartial()
+	p.checkHold()
 	if err := ctx.Err(); err != nil {
 		return nil, &callError{class: ErrCanceled, cause: err}
 	}

@@ -75,6 +75,9 @@ type Outcome struct {
 	// anything of the message, the address or a peer.
 	Code   string
 	Reason string
+	// HoldID names the message in the store of held messages, if Status is
+	// Held.
+	HoldID string
 	// Evidence is what was proven about the protection.
 	Evidence Evidence
 	// Passcode is the second factor of an escrow item where one was generated

@@ -35,6 +35,12 @@ func (a *attempt) address(e *audit.Event, i int) {
 	if r.mode == policy.TLS || r.access.LinkEnough {
 		e.Need = r.need.String()
 	}
+	for s := range r.verdict.Steps {
+		if ref := r.verdict.Steps[s].Record; ref != "" && isToken(ref) {
+			e.RecordRef = ref
+			break
+		}
+	}
 	evidence := &a.receipt.Recipients[i].Evidence
 	evidence.Domain().record(e)
 	e.Digest, e.Size, e.DKIM = evidence.Digest, evidence.Size, evidence.DKIM
@@ -55,6 +61,9 @@ func (a *attempt) address(e *audit.Event, i int) {
 func (o *Outcome) record(e *audit.Event) {
 	e.Kind = audit.KindOutcome
 	e.Status, e.Reason, e.Retryable = o.Status.String(), o.Code, o.Retryable
+	if o.HoldID != "" {
+		e.RecordRef = o.HoldID
+	}
 	e.Code, e.Enhanced = o.Evidence.Reply, o.Evidence.Enhanced
 	if o.Err != nil {
 		e.Stage = o.Err.stage()

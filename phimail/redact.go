@@ -101,6 +101,23 @@ func (r Receipt) LogValue() slog.Value { return slog.StringValue(r.summary()) }
 // MarshalJSON encodes the attempt and counts.
 func (r Receipt) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
 
+// Format prints id, counts and codes, whatever the verb.
+func (h HeldMessage) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, h.summary()) }
+
+// LogValue logs id, counts and codes.
+func (h HeldMessage) LogValue() slog.Value { return slog.StringValue(h.summary()) }
+
+// Format prints nothing of the key, whatever the verb.
+func (h Hold) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, holdSummary) }
+
+// LogValue logs nothing of the key.
+func (h Hold) LogValue() slog.Value { return slog.StringValue(holdSummary) }
+
+// MarshalJSON encodes nothing of the key.
+func (h Hold) MarshalJSON() ([]byte, error) { return json.Marshal(holdSummary) }
+
+const holdSummary = "phimail.Hold{}"
+
 func (o Outcome) summary() string {
 	return fmt.Sprintf("phimail.Outcome{mode:%s, status:%s, code:%q}", o.Mode, o.Status, o.Code)
 }

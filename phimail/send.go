@@ -48,9 +48,11 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 		a.abandon(ctx, parcels)
 		return nil, ErrPlanStale
 	}
+	undo := a.hold(ctx)
 	err := a.intend(ctx)
 	a.abandon(ctx, a.stopped(parcels))
 	if err != nil {
+		undo()
 		return a.receipt, err
 	}
 	for _, p := range parcels {

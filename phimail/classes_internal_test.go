@@ -48,7 +48,7 @@ func TestClassOfCoversEveryStatus(t *testing.T) {
 	tls := &transport.Error{Status: transport.Refused, Reason: transport.ErrTLSRequired}
 	want := map[Status]Class{
 		Unknown: ErrUnknown, Planned: ErrUnknown, Accepted: ErrUnknown, Deferred: ErrDeferred,
-		Rejected: ErrRejected, Refused: ErrTLSNotVerified, Held: ErrTLSNotVerified,
+		Rejected: ErrRejected, Refused: ErrTLSNotVerified, Held: ErrHeld,
 	}
 	for v := range 256 {
 		s := Status(v)

@@ -262,7 +262,9 @@ func TestWithoutAStoreAMessageToHoldIsRefused(t *testing.T) {
 // failingStore can't be written.
 type failingStore struct{ phimail.HoldStore }
 
-func (failingStore) Swap(context.Context, string, []byte, []byte) error { return errors.New("marker4711") }
+func (failingStore) Swap(context.Context, string, []byte, []byte) error {
+	return errors.New("marker4711")
+}
 
 func TestAStoreThatFailsRefuses(t *testing.T) {
 	t.Parallel()

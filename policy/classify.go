@@ -31,6 +31,9 @@ type Attachment struct {
 	Name        string
 	ContentType string
 	Open        func() (io.ReadCloser, error)
+	// Text is the attachment's text, if the host has extracted it already: then
+	// Open is not read for it.
+	Text string
 }
 
 // Finding is one place that holds an identifier or a health fact. It says where,

@@ -46,6 +46,12 @@ const maxExtracted = 16 << 20
 //
 // The error is an *ExtractError, and the attachment counts as PHI.
 func Extract(ctx context.Context, a Attachment, hosts ...Extractor) (string, error) {
+	if a.Text != "" {
+		if len(a.Text) > maxExtracted || !utf8.ValidString(a.Text) {
+			return "", &ExtractError{Code: "attachment-size"}
+		}
+		return a.Text, nil
+	}
 	text, err := readPlain(ctx, a)
 	if err == nil {
 		return text, nil

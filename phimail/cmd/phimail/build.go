@@ -77,6 +77,11 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 	if pc.Policy, err = c.newPolicy(); err != nil {
 		return nil, c.fault(0, "policy", err.Error())
 	}
+	if c.policy.classifier.v == "phi" {
+		if pc.Classifier, err = c.detector(); err != nil {
+			return nil, err
+		}
+	}
 	if c.hostSecret.v != "" {
 		if pc.HostSecret, err = c.secretFile(c.hostSecret); err != nil {
 			return nil, err
@@ -95,7 +100,7 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 }
 
 func (c *config) newPolicy() (policy.Policy, error) {
-	o := policy.Options{Subject: c.policy.subject.v}
+	o := policy.Options{Subject: c.policy.subject.v, TrustClassifier: c.policy.classifier.v == "phi"}
 	for _, m := range c.modes {
 		mode, err := policy.ParseMode(m.v)
 		if err != nil {

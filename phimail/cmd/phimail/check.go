@@ -144,11 +144,10 @@ func (c *config) checkPolicy(s *strict) {
 	}
 	p := &c.policy
 	switch p.classifier.v {
-	case "", "all":
-	case "phi":
-		s.faultf(p.classifier.line, p.classifier.key, "phi is not available in this version; use all, which treats every message as PHI")
+	case "", "all", "phi":
+		p.detector.check(s, p.classifier.v)
 	default:
-		s.faultf(p.classifier.line, p.classifier.key, "must be all")
+		s.faultf(p.classifier.line, p.classifier.key, "must be all or phi")
 	}
 	if !slices.Contains([]string{"", "refuse", "deliverable"}, p.onPartial.v) {
 		s.faultf(p.onPartial.line, p.onPartial.key, "must be refuse or deliverable")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -73,6 +74,7 @@ type dkimConfig struct {
 
 type policyConfig struct {
 	classifier, subject, onPartial value[string]
+	detector                       detectorConfig
 }
 
 type auditConfig struct {
@@ -228,14 +230,16 @@ func (c *config) takeDKIM(s *strict) setter {
 
 func (p *policyConfig) take(s *strict) setter {
 	return func(key string, n *yaml.Node) {
-		s.mapping(key, n, map[string]setter{
+		keys := map[string]setter{
 			"classifier":    s.text(&p.classifier),
 			"rules":         s.later,
 			"subject":       s.text(&p.subject),
 			"on_partial":    s.text(&p.onPartial),
 			"consent_file":  s.later,
 			"suppress_file": s.later,
-		})
+		}
+		maps.Copy(keys, p.detector.keys(s))
+		s.mapping(key, n, keys)
 	}
 }
 

@@ -64,6 +64,7 @@ func helpTexts() map[string]string {
 	return map[string]string{
 		"send":             "usage: phimail send" + helpSend,
 		"plan":             "usage: phimail plan" + helpSend + helpPlan,
+		"classify":         helpClassify,
 		"audit":            helpAudit,
 		"audit verify":     helpAuditVerify,
 		"audit checkpoint": helpAuditCheckpoint,
@@ -105,6 +106,26 @@ The exit code says what became of the message: see phimail help exit.
 const helpPlan = `
 plan sends and records nothing: it says what send would do now. The status of a
 recipient who would be sent to is "planned", and "reason" says why.
+`
+
+const helpClassify = `usage: phimail classify [-config FILE] [-values] < message.eml
+       phimail classify -jsonl [-config FILE] [-values] < messages.jsonl
+       phimail classify [-config FILE] [-values] [-summary] PATH...
+
+Says whether messages hold PHI: an identifier of a person together with their
+health, care or payment for it. It sends nothing and records nothing. A message is
+one line of JSON: {"id","phi","score","special":[],"reasons":[],"spans":[{"field",
+"type","start","end"}]}, with offsets in bytes of the field's UTF-8 text.
+
+    -jsonl         one JSON object a line: id, subject, text, html,
+                   attachments: [{filename, text}], fields: {}
+    -values        add to each span the text that was found: this is PHI
+    -config FILE   threshold, terms and allow of its block policy
+    -summary       of PATHs the sums only
+
+PATHs are .eml files, mailboxes (mbox), and folders of those, Maildirs too: a dry
+run over old mail. Progress goes to standard error. A message that can't be read
+counts as PHI, and so does one with an attachment that can't.
 `
 
 const helpAudit = `usage: phimail audit verify [-checkpoint FILE -key PUB] PATH
@@ -225,7 +246,12 @@ probe:                           # finds out what recipients' domains offer: DAN
                                  # [{domain: example.org, since: 2026-01-10, reason: "..."}]
 ` + helpConfigEscrow + `dkim: [{domain: clinic.example, selector: s1, key_file: dkim.pem}]
 policy:
-  classifier: all                # every message is PHI
+  classifier: all                # every message is PHI; or phi: those in which it is found
+  # threshold: 0.5               # phi: the score from which; lower finds more
+  # terms: [{exact: "Lotus programme", type: HEALTH}, {pattern: "RVC-[0-9]{6}", type: MRN}]
+                                 # exact, prefix or pattern (RE2); the type is HEALTH, PHI or
+                                 # an identifier's: NAME, MRN, OTHER_ID (the default), ...
+  # allow: ["(555) 010-2000", "@clinic.example"]   # the clinic's own; tells nobody
   subject: "Secure message"      # what an encrypted message shows outside
   on_partial: refuse             # or deliverable: send to those who can be served
 audit:

@@ -103,13 +103,14 @@ func commands() []command {
 	return []command{
 		{"send", "send the message on standard input", (*app).send},
 		{"plan", "say what send would do, and send nothing", (*app).plan},
+		{"classify", "say whether messages hold PHI, and why", (*app).classify},
 		{"audit", "verify an audit log, or sign a checkpoint of it", (*app).audit},
 		{"keygen", "make a DKIM key and the DNS record to publish", (*app).keygen},
 		{"doctor", "check configuration, keys, relay and DNS", (*app).doctor},
 		{"portal", "serve the pages on which recipients read escrow messages", (*app).portal},
 		{"escrow", "recall or unlock an escrow message", (*app).escrow},
 		{"help", "explain a command, the exit codes or the configuration file", (*app).help},
-		{name: "enqueue"}, {name: "worker"}, {name: "outbox"}, {name: "classify"}, {name: "policy"},
+		{name: "enqueue"}, {name: "worker"}, {name: "outbox"}, {name: "policy"},
 		{name: "hold"},
 	}
 }

@@ -1,0 +1,215 @@
+// Package vocab is the vocabulary of the PHI detector: which words and phrases
+// are names, places, diagnoses, medicines, labels and so on.
+//
+// It is one flat table in the program's read-only data: looking a word up costs
+// a hash and a probe or two, nothing is built at start-up, and the garbage
+// collector has nothing to follow. The table is made by the program in
+// ../genvocab, which also lists where the words come from and under what terms.
+package vocab
+
+import _ "embed"
+
+// Set is a set of kinds that a word or phrase belongs to.
+type Set uint64
+
+// The kinds.
+const (
+	Common    Set = 1 << iota // an ordinary English or Spanish word
+	First                     // a first name
+	Last                      // a surname
+	City                      // a city or town
+	State                     // a state of the US, by name
+	StateAb                   // its two letters
+	Country                   //
+	Month                     //
+	Day                       // of the week
+	Title                     // Mr, Dr
+	DrTitle                   // of a provider
+	Cred                      // MD, RN: after a provider's name
+	Street                    // Street, Ave
+	Apt                       // Apt, Suite
+	Facility                  // Hospital, Clinic: ends a facility's name
+	FacName                   // a facility's whole name
+	Org                       // Inc, University
+	Prep                      // prepositions and articles
+	NonName                   // never part of a name
+	Dx                        // diagnosis
+	Sym                       // symptom
+	Drug                      // medicine
+	Proc                      // procedure
+	Lab                       // laboratory test
+	Vital                     // vital sign
+	Spec                      // medical specialty
+	Anat                      // part of the body
+	Care                      // a word of care
+	Ins                       // insurance and payment for care
+	Route                     // daily, by mouth
+	Unit                      // mg
+	Weak                      // a health word that is common elsewhere too
+	Mental                    // mental health
+	SUD                       // substance use
+	HIV                       // HIV and other sexually transmitted infections
+	Repro                     // reproductive health
+	Genetic                   //
+	Minor                     //
+	Opioid                    //
+	He                        // he, she
+	You                       // you, your
+	Me                        // I, my
+	GenericPl                 // people, patients
+	Article                   // phrases of articles about health
+	Kin                       // mother, son
+	Gender                    // male, woman
+	AgeWord                   // year-old
+	Evid                      // seen, admitted: what happens to a patient
+	Clin                      // denies, reports: what a patient does in a note
+	Event                     // your appointment
+	Salute                    // dear
+	Closing                   // regards
+	Staff                     // coordinator
+	Disclaim                  // confidentiality notice
+	RelDate                   // last month
+	Code                      // commit, parser
+	Bio                       // fingerprint
+	Photo                     // photograph
+	Starts                    // the first word of a phrase
+	Prefix                    // the first words of a longer phrase
+	FewName                   // a first name that is mostly another word
+)
+
+// Health is every kind of health or payment word.
+const Health = Dx | Sym | Drug | Proc | Lab | Vital | Spec | Anat | Care | Ins | Route | Unit
+
+// Label says what the value after a word is.
+type Label uint8
+
+// The labels.
+const (
+	NoLabel Label = iota
+	Name
+	Patient
+	Provider
+	DOB
+	MRN
+	Plan
+	Account
+	SSN
+	Phone
+	Fax
+	Email
+	Address
+	Place
+	License
+	Vehicle
+	Device
+	IP
+	URL
+	Other
+	Age
+	Date
+	labels // their number
+)
+
+// Entry is what the vocabulary knows of a word or phrase.
+type Entry struct {
+	Set   Set
+	Label Label
+}
+
+//go:embed vocab.bin
+var table string
+
+// The table: a magic of 8 bytes, three numbers (entries, slots as a power of
+// two, terms with spelling), the entries of 9 bytes, the slots of 4 bytes, the
+// ZIP codes as 12,500 bytes of bits, the spelling table. All little-endian.
+const (
+	magic     = "phivoc02"
+	headSize  = 8 + 4*4
+	entrySize = 9
+	indexBits = 12
+	// Slots has this many slots, two to the power of it.
+	slotBits = 18
+	zipBytes = 100000 / 8
+	// areaBytes has a bit for each area code of the North American numbering plan.
+	areaBytes = 1000 / 8
+	spellBits = 15
+)
+
+func u32(s string, i int) uint32 {
+	_ = s[i+3]
+	return uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24
+}
+
+// The hash of a word is made byte by byte, so that a reader makes it on the way.
+const (
+	// Seed is the hash of nothing.
+	Seed  uint64 = 14695981039346656037
+	prime uint64 = 1099511628211
+)
+
+// Step adds a byte of a folded, lower-case word to its hash.
+func Step(h uint64, c byte) uint64 { return (h ^ uint64(c)) * prime }
+
+// Hash is the hash of a whole word.
+func Hash(s string) uint64 {
+	h := Seed
+	for i := range len(s) {
+		h = Step(h, s[i])
+	}
+	return h
+}
+
+// Join adds a further word to the hash of a phrase.
+func Join(phrase, word uint64) uint64 { return (phrase<<7|phrase>>57)*0x9e3779b97f4a7c15 ^ word }
+
+func slotOf(h uint64) (slot int, finger uint32) {
+	h *= 0x9e3779b97f4a7c15
+	return int(h >> (64 - slotBits)), uint32(h>>20) & (1<<(32-indexBits) - 1)
+}
+
+// Lookup returns the entry of a word or phrase by its hash; the zero Entry if it
+// is not in the vocabulary.
+func Lookup(h uint64) Entry {
+	const mask = 1<<slotBits - 1
+	slot, finger := slotOf(h)
+	slots := table[slotsAt():]
+	for {
+		v := u32(slots, slot*4)
+		if v == 0 {
+			return Entry{}
+		}
+		if v>>indexBits == finger {
+			return entry(int(v & (1<<indexBits - 1)))
+		}
+		slot = (slot + 1) & mask
+	}
+}
+
+func slotsAt() int { return headSize + int(u32(table, 8))*entrySize }
+
+func entry(i int) Entry {
+	at := headSize + i*entrySize
+	return Entry{Set(u32(table, at)) | Set(u32(table, at+4))<<32, Label(table[at+8])}
+}
+
+// ZIP says whether a number of five digits is a ZIP code.
+func ZIP(n int) bool {
+	if n < 0 || n > 99999 {
+		return false
+	}
+	at := slotsAt() + 4<<slotBits
+	return table[at+n/8]>>(n%8)&1 != 0
+}
+
+// AreaCode says whether three digits are an area code of the North American
+// numbering plan.
+func AreaCode(n int) bool {
+	if n < 0 || n > 999 {
+		return false
+	}
+	at := slotsAt() + 4<<slotBits + zipBytes
+	return table[at+n/8]>>(n%8)&1 != 0
+}
+
+// Size is the size of the table in bytes.
+func Size() int { return len(table) }

@@ -1,0 +1,305 @@
+package phi
+
+import (
+	"encoding/base64"
+	"unicode/utf8"
+
+	"github.com/phimail/sdk/policy/phi/internal/vocab"
+)
+
+// run says that the normalized bytes from n on stand for the source bytes from s
+// on, one for one. The first of them stands for width source bytes.
+type run struct{ n, s, width uint32 }
+
+// normal is normalized text: ASCII wherever a character looks like ASCII, with
+// the way back to the source.
+type normal struct {
+	text []byte
+	runs []run
+}
+
+func (b *normal) reset() { b.text, b.runs = b.text[:0], b.runs[:0] }
+
+// put appends one byte that stands for src[s:s+width].
+func (b *normal) put(c byte, s, width int) {
+	n := len(b.text)
+	if k := len(b.runs); width != 1 || k == 0 || b.runs[k-1].width != 1 || int(b.runs[k-1].s)+n-int(b.runs[k-1].n) != s {
+		b.runs = append(b.runs, run{uint32(n), uint32(s), uint32(width)})
+	}
+	b.text = append(b.text, c)
+}
+
+// find returns the last run that begins at or before n.
+func (b *normal) find(n int) run {
+	lo, hi := 0, len(b.runs)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if int(b.runs[mid].n) <= n {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 {
+		return run{0, 0, 1}
+	}
+	return b.runs[lo-1]
+}
+
+// source returns the source's range of the normalized bytes from start to end.
+func (b *normal) source(start, end int) (from, to int) {
+	r := b.find(start)
+	from = int(r.s) + start - int(r.n)
+	if start > int(r.n) && r.width != 1 {
+		from = int(r.s + r.width)
+	}
+	if end <= start {
+		return from, from
+	}
+	r = b.find(end - 1)
+	if end-1 == int(r.n) {
+		return from, int(r.s + r.width)
+	}
+	return from, int(r.s) + end - int(r.n)
+}
+
+// isPlain says whether src is ASCII without remains of a transfer encoding.
+func isPlain(src string) (plain, quoted bool) {
+	equals, breaks, high := 0, 0, false
+	for i := 0; i < len(src); i++ {
+		c := src[i]
+		if c >= 0x80 {
+			high = true
+		} else if c == '=' && i+2 < len(src) {
+			switch {
+			case src[i+1] == '\n' || src[i+1] == '\r' && src[i+2] == '\n':
+				breaks++
+			case isHex(src[i+1]) && isHex(src[i+2]):
+				// Seldom by chance: a byte of UTF-8, a space or "=" itself.
+				if src[i+1] >= '8' || src[i+1] == '2' && src[i+2] == '0' || src[i+1] == '3' && src[i+2] == 'D' {
+					equals++
+				}
+			}
+		}
+	}
+	quoted = equals >= 2 || breaks >= 1 && equals+breaks >= 2 || breaks >= 1 && len(src) > 70
+	return !high && !quoted, quoted
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
+
+func hexValue(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c - 'A' + 10
+}
+
+// normalize appends the text that src looks like.
+func (b *normal) normalize(src string, quoted bool) {
+	for i := 0; i < len(src); {
+		if c := src[i]; c == '=' && quoted {
+			if n := b.unquote(src, i); n > 0 {
+				i += n
+				continue
+			}
+		}
+		i += b.character(src, i, 0)
+	}
+}
+
+// normalize0 is normalize for text that begins at a place of the source.
+func (b *normal) normalize0(src string, at int) {
+	for i := 0; i < len(src); {
+		i += b.character(src, i, at)
+	}
+}
+
+// character puts the character at src[i] and returns its length.
+func (b *normal) character(src string, i, at int) int {
+	if c := src[i]; c < 0x80 {
+		b.put(c, at+i, 1)
+		return 1
+	}
+	r, n := utf8.DecodeRuneInString(src[i:])
+	b.fold(r, at+i, n, src[i:i+n])
+	return n
+}
+
+// fold puts one character that is not ASCII.
+func (b *normal) fold(r rune, at, width int, raw string) {
+	switch f := vocab.Fold(r); f {
+	case vocab.FoldDrop:
+	case vocab.FoldSign:
+		b.put(' ', at, width)
+	case vocab.FoldKeep:
+		if r == utf8.RuneError && width == 1 {
+			b.put('?', at, 1)
+			return
+		}
+		if len(raw) != width { // decoded: all its bytes stand for the same source
+			for i := range len(raw) {
+				b.put(raw[i], at, width)
+			}
+			return
+		}
+		for i := range len(raw) {
+			b.put(raw[i], at+i, 1)
+		}
+	default:
+		b.put(f, at, width)
+	}
+}
+
+// unquote reads quoted-printable at src[i] and returns how many bytes it took.
+func (b *normal) unquote(src string, i int) int {
+	if i+1 < len(src) && src[i+1] == '\n' {
+		return 2
+	}
+	if i+2 < len(src) && src[i+1] == '\r' && src[i+2] == '\n' {
+		return 3
+	}
+	var raw [utf8.UTFMax]byte
+	n := 0
+	for n < len(raw) && i+3*n+2 < len(src) && src[i+3*n] == '=' && isHex(src[i+3*n+1]) && isHex(src[i+3*n+2]) {
+		raw[n] = hexValue(src[i+3*n+1])<<4 | hexValue(src[i+3*n+2])
+		n++
+		if raw[0] < 0x80 {
+			b.put(raw[0], i, 3)
+			return 3
+		}
+		if utf8.FullRune(raw[:n]) {
+			r, w := utf8.DecodeRune(raw[:n])
+			if r == utf8.RuneError {
+				// Latin-1, as older mail has it.
+				r, w = rune(raw[0]), 1
+			}
+			b.fold(r, i, 3*w, string(r))
+			return 3 * w
+		}
+	}
+	if n > 0 {
+		b.fold(rune(raw[0]), i, 3, string(rune(raw[0])))
+		return 3
+	}
+	return 0
+}
+
+// unspread joins letters and digits that each stand alone: "5 5 5 - 1 2 3 4".
+// from is the text that b is made from, nil if that is src itself.
+func (b *normal) unspread(src []byte, from *normal) {
+	for i := 0; i < len(src); {
+		n, step := spreadAt(src, i)
+		if n == 0 {
+			b.copyByte(src, i, from)
+			i++
+			continue
+		}
+		for k := 0; k < n; k += step {
+			b.copyByte(src, i+k, from)
+		}
+		i += n
+	}
+}
+
+func (b *normal) copyByte(src []byte, i int, from *normal) {
+	s, width := i, 1
+	if from != nil {
+		var to int
+		s, to = from.source(i, i+1)
+		width = to - s
+	}
+	b.put(src[i], s, width)
+}
+
+// minSpread is the least number of characters that are taken to belong together.
+const minSpread = 4
+
+// spreadAt returns the length of the spread word at i, and the distance of its
+// characters.
+func spreadAt(src []byte, i int) (length, step int) {
+	if i > 0 && (isAlnum(src[i-1]) || src[i-1] == '\'') || !isAlnum(src[i]) || i+2 >= len(src) {
+		return 0, 0
+	}
+	gap := src[i+1]
+	switch gap {
+	case ' ', '_':
+	case '.', '-':
+		if classes[src[i]] != cDigit {
+			return 0, 0
+		}
+	default:
+		return 0, 0
+	}
+	count, k := 0, i
+	for k < len(src) && isSpread(src[k], gap) && (k+1 >= len(src) || !isAlnum(src[k+1])) {
+		if isAlnum(src[k]) {
+			count++
+		}
+		if k+2 >= len(src) || src[k+1] != gap || !isSpread(src[k+2], gap) || k+3 < len(src) && isAlnum(src[k+3]) {
+			k++
+			break
+		}
+		k += 2
+	}
+	least := minSpread
+	if gap != ' ' {
+		least = 7
+	}
+	if count < least {
+		return 0, 0
+	}
+	return k - i, 2
+}
+
+func isSpread(c, gap byte) bool {
+	return isAlnum(c) || gap == ' ' && (c == '-' || c == '/' || c == '@')
+}
+
+func isAlnum(c byte) bool {
+	k := classes[c]
+	return k == cLower || k == cUpper || k == cDigit || k == cHigh
+}
+
+// minEncoded is the least length of base64 that is decoded.
+const minEncoded = 40
+
+// encoded returns the length of base64 at src[i:], with its line breaks, if it
+// decodes to text, and that text.
+func encoded(src string, i int, buf []byte) (length int, text []byte) {
+	raw := buf[:0]
+	k := i
+	for k < len(src) {
+		c := src[k]
+		switch {
+		case isAlnum(c) && c < 0x80 || c == '+' || c == '/' || c == '=':
+			raw = append(raw, c)
+		case (c == '\n' || c == '\r') && k+1 < len(src):
+		default:
+			goto done
+		}
+		k++
+	}
+done:
+	for len(raw) > 0 && len(raw)%4 != 0 {
+		raw = raw[:len(raw)-1]
+	}
+	if len(raw) < minEncoded {
+		return 0, nil
+	}
+	text = raw[len(raw):]
+	text, err := base64.StdEncoding.AppendDecode(text, raw)
+	if err != nil {
+		return 0, nil
+	}
+	printable := 0
+	for _, c := range text {
+		if c >= ' ' && c < 0x7f || c == '\n' || c == '\t' || c == '\r' {
+			printable++
+		}
+	}
+	if printable*100 < len(text)*90 {
+		return 0, nil
+	}
+	return k - i, text
+}

@@ -1,0 +1,176 @@
+package phi
+
+import (
+	"math"
+
+	"github.com/phimail/sdk/policy/phi/internal/vocab"
+)
+
+// endUnit weighs the sentence that ends and goes on with an empty one.
+func (s *scan) endUnit(paragraph bool) {
+	u, d := &s.unit, &s.doc
+	special := u.special
+	if u.disclaim >= 2 || u.disclaim == 1 && u.idents == 0 && u.names == 0 {
+		// "This e-mail may contain protected health information": no word of it
+		// is about anybody.
+		d.disclaimers++
+		*u = unit{}
+		return
+	}
+	h := u.health + min(u.weak, 1)
+	p := u.subject()
+	if d.carried > 0 && p < d.carried {
+		// "He denies chest pain": the person was named before.
+		if u.he || u.patient {
+			p = max(p, d.carried)
+		} else {
+			p = max(p, d.carried*0.5)
+		}
+	}
+	if d.greeted && (u.event || u.softEvent && (u.health >= 1 || u.dates+u.days > 0)) {
+		p = max(p, 1.5) // "Dear Ms. Okafor, your results"
+	}
+	if (u.generic || u.article > 0) && u.idents == 0 && !u.patientName && u.titled == 0 {
+		p *= 0.35
+		d.generic++
+	}
+	if u.code > 2 {
+		p *= 0.3
+	}
+	if h >= 0.5 || u.label > 0 {
+		link := min(max(h, float32(u.label)), 2.5) * p
+		d.links += min(link, 6)
+		d.best = max(d.best, link)
+	}
+	if (u.he || u.clin || u.patient) && h >= 0.75 && !u.generic && u.article == 0 {
+		d.narrative += min(h, 2)
+	}
+	if u.event || u.softEvent {
+		e := float32(0.5)
+		if u.event {
+			e = 1
+		}
+		if u.dates+u.days > 0 {
+			e += 0.7
+		}
+		if u.providers > 0 {
+			e += 0.5
+		}
+		e += min(u.health, 2) * 0.6
+		if u.article > 0 || u.generic {
+			e *= 0.4
+		}
+		d.events += e
+	}
+	d.health += u.health
+	d.weak += u.weak
+	d.kinds |= u.kinds
+	d.special |= special
+	d.article += u.article
+	d.code += u.code
+	d.units++
+	d.carried = p * 0.6
+	if paragraph {
+		d.carried *= 0.5
+	}
+	*u = unit{}
+}
+
+// subject says how surely the sentence is about one person.
+func (u *unit) subject() (p float32) {
+	named := u.names > 0
+	switch {
+	case u.patientName:
+		p = 3
+	case named:
+		p = 1.2
+	case u.faint > 0:
+		p = 0.6
+	case u.providers > 0:
+		p = 0.4
+	}
+	if u.age && (named || u.faint > 0) {
+		p += 1.5
+	}
+	if u.titled > 0 {
+		p += 0.8
+	}
+	if u.dob {
+		p += 1.5
+	}
+	p += 2 * float32(min(u.idents+u.label, 2))
+	if u.dates > 0 {
+		if u.evid || u.patient || u.age {
+			p += 1.3
+		} else {
+			p += 0.4
+		}
+	} else if u.days > 0 && u.evid {
+		p += 0.3
+	}
+	p += 0.5 * float32(min(u.contacts, 2))
+	p += 0.3 * float32(min(u.places, 1))
+	if named && (u.clin || u.he || u.evid) {
+		p += 0.5
+	}
+	return p
+}
+
+// features are what the score is made of.
+type features struct {
+	Links, Best, Record, Narrative, Events, Health, Article, Code, Length float64
+}
+
+func sat(x, full float64) float64 { return min(x/full, 1) }
+
+func (d *document) features() features {
+	f := features{
+		Best: min(float64(d.best), 8), Links: min(float64(d.links), 16),
+		Health: math.Log1p(float64(d.health)) + 0.3*math.Log1p(float64(d.weak)),
+	}
+	ident := float64(d.idents)
+	if d.labelled {
+		ident += 2.5
+	}
+	if d.dob {
+		ident += 1.5
+	}
+	if d.nameLabels > 0 {
+		ident++
+	}
+	h := float64(d.health) + 0.5*float64(d.weak)
+	f.Record = min(ident, 6) * sat(h+0.3, 1.5)
+	if d.subjects > 0 || d.idents > 0 || d.counts[TypeDate] > 0 {
+		f.Narrative = min(float64(d.narrative), 8)
+	}
+	f.Events = min(float64(d.events), 5)
+	if d.greeted {
+		f.Events *= 1.3
+	}
+	f.Article = math.Log1p(float64(d.article))
+	f.Code = math.Log1p(float64(d.code))
+	f.Length = math.Log1p(float64(d.units))
+	return f
+}
+
+// score turns the features into a probability.
+func (f features) score() float64 {
+	z := -2.8 + 0.75*f.Best + 0.08*f.Links + 1.0*f.Record + 0.45*f.Narrative + 0.9*f.Events + 0.3*f.Health - 0.8*f.Article - 0.4*f.Code - 0.15*f.Length
+	return 1 / (1 + math.Exp(-z))
+}
+
+// kindsOf is a short list of what was found of health.
+func kindsOf(set vocab.Set) (out []Reason) {
+	for _, k := range [...]struct {
+		set vocab.Set
+		r   Reason
+	}{
+		{vocab.Dx, HealthDiagnosis}, {vocab.Sym, HealthSymptom}, {vocab.Drug, HealthMedicine}, {vocab.Proc, HealthProcedure}, {vocab.Lab | vocab.Vital, HealthMeasure},
+		{vocab.Spec, HealthSpecialty}, {vocab.Care, HealthCare}, {vocab.Ins, HealthPayment},
+	} {
+		if set&k.set != 0 {
+			out = append(out, k.r)
+		}
+	}
+	return out
+}

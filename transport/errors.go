@@ -65,6 +65,7 @@ const (
 	ErrDNSServFail Reason = "dns-servfail"  // the resolver could not find out, or refused
 	ErrDNSAnswer   Reason = "dns-answer"    // a malformed answer, a loop, or too much of it
 	ErrFetch       Reason = "fetch"         // a document could not be fetched by HTTPS
+	ErrPolicyText  Reason = "policy-text"   // a policy that is none: its text, its media type, or not found
 	ErrNullMX      Reason = "null-mx"       // the domain takes no mail (RFC 7505): rejected
 	ErrNoDomain    Reason = "no-domain"     // the domain does not exist, or has no address: rejected
 	ErrNoProof     Reason = "no-proof"      // neither DANE nor an MTA-STS policy of mode enforce

@@ -95,11 +95,14 @@ func (s *search) fetch(ctx context.Context, id string) (*held, *transport.Error)
 	// Nothing but 200 will do: a redirect is not followed (RFC 8461 section
 	// 3.3).
 	const ok = 200
-	if err == nil && status == ok && mtasts.ContentType(contentType) {
-		policy, err = mtasts.Parse(body)
+	why := fetchError(err)
+	if err == nil {
+		why.Reason = transport.ErrPolicyText
+		if status == ok && mtasts.ContentType(contentType) {
+			policy, err = mtasts.Parse(body)
+		}
 	}
 	if err != nil || policy == nil {
-		why := fetchError(err)
 		if why.Reason != transport.ErrCanceled {
 			s.p.policies.pause(s.domain, &failedFetch{id, s.now.Add(fetchPause), why})
 		}

@@ -3,6 +3,7 @@
 package postfix
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -28,11 +29,16 @@ func (s *Server) configure(opts *Options) error {
 	if err := s.makeDirs(o); err != nil {
 		return err
 	}
-	if s.CA, err = transporttest.NewCA(); err != nil {
-		return err
+	if s.CA = opts.CA; s.CA == nil {
+		if s.CA, err = transporttest.NewCA(); err != nil {
+			return err
+		}
 	}
 	cert, err := s.CA.Issue(opts.Certificate, opts.Host)
 	if err != nil {
+		return err
+	}
+	if s.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
 		return err
 	}
 	chain, key, err := transporttest.EncodePEM(cert)

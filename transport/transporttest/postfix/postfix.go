@@ -26,11 +26,16 @@ import (
 type Options struct {
 	// NoTLS leaves STARTTLS out.
 	NoTLS bool
+	// Addr is the "host:port" of loopback to listen at. Defaults to a free port of
+	// 127.0.0.1.
+	Addr string
 	// Host is the name in the certificate and in the greeting. Defaults to
 	// [transporttest.Host].
 	Host string
 	// Certificate is its kind. Defaults to [transporttest.Valid].
 	Certificate transporttest.Kind
+	// CA issues it. Defaults to an authority of its own.
+	CA *transporttest.CA
 	// Settings are further main.cf parameters.
 	Settings map[string]string
 }
@@ -45,6 +50,8 @@ type Server struct {
 	CA *transporttest.CA
 	// CAFile is CA's certificate in a PEM file.
 	CAFile string
+	// Leaf is its certificate.
+	Leaf *x509.Certificate
 
 	dir string
 }
@@ -70,7 +77,7 @@ func Start(tb testing.TB, opts Options) *Server {
 	// Another process may take the port between its choice and its use.
 	var err error
 	for range 3 {
-		if err = s.run(tb, bin); err == nil {
+		if err = s.run(tb, bin, opts.Addr); err == nil {
 			return s
 		}
 	}
@@ -119,13 +126,15 @@ func tempDir(tb testing.TB) string {
 }
 
 // run starts the master process and waits for its greeting.
-func (s *Server) run(tb testing.TB, bin string) error {
+func (s *Server) run(tb testing.TB, bin, addr string) error {
 	tb.Helper()
-	port, err := freePort()
-	if err != nil {
-		return err
+	if s.Addr = addr; addr == "" {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
-	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	if err := s.writeMaster(); err != nil {
 		return err
 	}

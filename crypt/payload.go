@@ -62,7 +62,7 @@ func NewPayload(job *Job, protection Protection) (*Payload, error) {
 		return nil, err
 	}
 	p := &Payload{own: own, entity: job.Entity, size: job.Size}
-	w := headWriter{ok: true}
+	w := headWriter{b: make([]byte, 0, headSize), ok: true}
 	if !p.root(&w, protection) {
 		return nil, &Error{Reason: ErrEntity}
 	}
@@ -98,13 +98,14 @@ func (p *Payload) root(w *headWriter, protection Protection) bool {
 	}
 	if protectedType(mediaType) {
 		boundary := "=_" + rand.Text()
-		mediaType, params = "multipart/mixed", map[string]string{"boundary": boundary}
-		fields = []header.Field{{Name: "MIME-Version", Value: "1.0"}}
+		fields = []header.Field{{Name: "MIME-Version", Value: "1.0"}, {Name: "Content-Type", Value: `multipart/mixed; boundary="` + boundary + `"`}}
+		mediaType, params = "multipart/mixed", nil
 		p.head = []byte("--" + boundary + "\r\n")
 		p.tail = []byte("\r\n--" + boundary + "--\r\n")
 		p.own = nil
 	}
-	w.contentType(mediaType, params, protection)
+	value, _ := header.Get(fields, "Content-Type")
+	w.contentType(value, mediaType, params, protection)
 	for _, f := range fields {
 		switch {
 		case !header.IsStructural(f.Name):
@@ -133,6 +134,9 @@ func protectedType(mediaType string) bool {
 	return false
 }
 
+// headSize holds the headers of most payloads.
+const headSize = 1 << 10
+
 type headWriter struct {
 	b  []byte
 	ok bool
@@ -144,12 +148,17 @@ func (w *headWriter) field(name, value string) {
 	w.ok = w.ok && ok
 }
 
-func (w *headWriter) contentType(mediaType string, params map[string]string, protection Protection) {
+// contentType adds the parameters of the protection to value, the field as it is.
+// It is written anew if it has such parameters, or if there is none.
+func (w *headWriter) contentType(value, mediaType string, params map[string]string, protection Protection) {
+	given := len(params)
 	for _, ours := range []string{"hp", "hp-legacy-display", "protected-headers"} {
 		delete(params, ours)
 	}
-	value := mime.FormatMediaType(mediaType, params)
-	w.ok = w.ok && value != ""
+	if value = strings.TrimRight(value, "; \t"); value == "" || len(params) != given {
+		value = mime.FormatMediaType(mediaType, params)
+		w.ok = w.ok && value != ""
+	}
 	w.field("Content-Type", value+`; hp="`+string(protection)+`"; protected-headers="v1"`)
 }
 
@@ -172,45 +181,7 @@ func (p *Payload) Open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, entityError(err)
 	}
-	body := &entityReader{entity: entity, own: p.own, left: p.size}
-	return &payloadReader{Reader: io.MultiReader(bytes.NewReader(p.head), body, bytes.NewReader(p.tail)), Closer: entity}, nil
-}
-
-type payloadReader struct {
-	io.Reader
-	io.Closer
-}
-
-// entityReader yields an entity without its header.
-type entityReader struct {
-	entity io.Reader
-	own    []byte // still to be skipped
-	left   int64  // of the entity
-}
-
-func (r *entityReader) Read(b []byte) (int, error) {
-	if len(r.own) > 0 {
-		again := make([]byte, len(r.own))
-		if _, err := io.ReadFull(r.entity, again); err != nil {
-			return 0, entityError(err)
-		}
-		if !bytes.Equal(again, r.own) {
-			return 0, &Error{Reason: ErrEntity}
-		}
-		r.left -= int64(len(r.own))
-		r.own = nil
-	}
-	n, err := r.entity.Read(b)
-	r.left -= int64(n)
-	switch {
-	case r.left < 0:
-		return 0, &Error{Reason: ErrEntity}
-	case err == io.EOF && r.left == 0: //nolint:errorlint // io.Reader's contract is io.EOF itself
-		return n, io.EOF
-	case err != nil:
-		return n, entityError(err)
-	}
-	return n, nil
+	return &payloadReader{Closer: entity, head: p.head, body: entityReader{entity: entity, own: p.own, left: p.size}, tail: p.tail}, nil
 }
 
 // entityError hides what a host's reader says.
@@ -239,7 +210,7 @@ func readHeader(open func() (io.ReadCloser, error)) (own []byte, err error) {
 			return nil, &Error{Reason: ErrEntity}
 		}
 		at := len(buf)
-		buf = append(buf, make([]byte, 2<<10)...)
+		buf = append(buf, make([]byte, headSize)...)
 		n, err := io.ReadAtLeast(entity, buf[at:], 1)
 		if err != nil {
 			return nil, entityError(err)

@@ -37,26 +37,48 @@ func jobOf(body string) *crypt.Job {
 	}
 }
 
+// ways to make a pass: byte by byte, at once, and first the one, then the other.
+var ways = [...]func(io.Writer, io.Reader) error{
+	func(w io.Writer, r io.Reader) error {
+		_, err := io.Copy(w, iotest.OneByteReader(r))
+		return err
+	},
+	func(w io.Writer, r io.Reader) error {
+		_, err := r.(io.WriterTo).WriteTo(w)
+		return err
+	},
+	func(w io.Writer, r io.Reader) error {
+		if _, err := io.CopyN(w, struct{ io.Reader }{r}, 3); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		_, err := r.(io.WriterTo).WriteTo(w)
+		return err
+	},
+}
+
 func payloadOf(t testing.TB, job *crypt.Job, protection crypt.Protection) string {
 	t.Helper()
 	p, err := crypt.NewPayload(job, protection)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var passes [2]string
-	for i := range passes {
+	var passes [3]string
+	for i, pass := range ways {
 		r, err := p.Open()
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := io.ReadAll(iotest.OneByteReader(r))
-		if err != nil {
+		var b bytes.Buffer
+		if err := pass(&b, r); err != nil {
 			t.Fatal(err)
 		}
-		passes[i] = string(b)
+		if err := pass(&b, r); err != nil {
+			t.Errorf("at the end: %v", err)
+		}
+		passes[i] = b.String()
 	}
-	if passes[0] != passes[1] || int64(len(passes[0])) != p.Size() {
-		t.Errorf("passes of %d and %d bytes, size %d", len(passes[0]), len(passes[1]), p.Size())
+	if passes[0] != passes[1] || passes[0] != passes[2] || int64(len(passes[0])) != p.Size() {
+		t.Errorf("passes of %d, %d and %d bytes, size %d", len(passes[0]), len(passes[1]), len(passes[2]), p.Size())
 	}
 	return passes[0]
 }
@@ -174,24 +196,65 @@ func TestEntityThatChangesFailsThePass(t *testing.T) {
 		"fails":          {err: errors.New("foreign"), want: crypt.ErrEntity},
 		"is cancelled":   {err: context.Canceled, want: crypt.ErrCanceled},
 	} {
-		var later io.Reader = strings.NewReader(tt.later)
-		if tt.err != nil {
-			later = iotest.ErrReader(tt.err)
+		for i, pass := range ways {
+			for _, plain := range []bool{false, true} { // the entity is no io.WriterTo
+				var later io.Reader = strings.NewReader(tt.later)
+				if tt.err != nil {
+					later = iotest.ErrReader(tt.err)
+				}
+				if plain {
+					later = struct{ io.Reader }{later}
+				}
+				job := jobOf(entity)
+				job.Entity = sequence(strings.NewReader(entity), later)
+				p, err := crypt.NewPayload(job, crypt.Encrypted)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := p.Open()
+				if err == nil {
+					err = pass(io.Discard, r)
+				}
+				if !errors.Is(err, tt.want) || strings.Contains(err.Error(), "foreign") {
+					t.Errorf("%s, way %d: %v", name, i, err)
+				}
+			}
 		}
-		job := jobOf(entity)
-		job.Entity = sequence(strings.NewReader(entity), later)
-		p, err := crypt.NewPayload(job, crypt.Encrypted)
+	}
+}
+
+// A writer's error is the caller's own, and the entity may hide it.
+func TestAWriterThatFailsEndsThePass(t *testing.T) {
+	t.Parallel()
+	p, err := crypt.NewPayload(jobOf(entity), crypt.Encrypted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("full")
+	for limit := range p.Size() {
+		r, err := p.Open()
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := p.Open()
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-		}
-		if !errors.Is(err, tt.want) || strings.Contains(err.Error(), "foreign") {
-			t.Errorf("%s: %v", name, err)
+		w := &limited{left: limit, err: full}
+		if n, err := r.(io.WriterTo).WriteTo(w); !errors.Is(err, full) || n != limit {
+			t.Fatalf("after %d bytes: %d, %v", limit, n, err)
 		}
 	}
+}
+
+// limited takes so many bytes, then fails.
+type limited struct {
+	left int64
+	err  error
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(l.left, int64(len(p)))
+	if l.left -= n; n < int64(len(p)) {
+		return int(n), l.err
+	}
+	return int(n), nil
 }
 
 // sequence yields one reader after another.

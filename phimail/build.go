@@ -144,6 +144,17 @@ func (s *sliceReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// WriteTo spares a copy.
+func (s *sliceReader) WriteTo(w io.Writer) (sum int64, err error) {
+	for len(*s) > 0 && err == nil {
+		var n int
+		n, err = w.Write((*s)[0])
+		sum += int64(n)
+		*s = (*s)[1:]
+	}
+	return sum, err
+}
+
 func (*sliceReader) Close() error { return nil }
 
 // copyTo writes the message and checks that it is that of the first pass.

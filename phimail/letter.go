@@ -103,6 +103,18 @@ type watched struct {
 	err *error
 }
 
+// WriteTo spares a copy of a message that is held.
+func (w *watched) WriteTo(out io.Writer) (int64, error) {
+	if r, ok := w.ReadCloser.(*sliceReader); ok {
+		return r.WriteTo(out) // never fails itself
+	}
+	return io.Copy(out, readFunc(w.Read))
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is io.EOF itself

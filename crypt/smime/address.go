@@ -81,6 +81,9 @@ func appendUTF8Mailbox(list []string, name cryptobyte.String) []string {
 // RFC 9598 section 6 has them count here too. chain begins with the certificate
 // that m stands in.
 func excluded(m mailbox.Mailbox, chain []*x509.Certificate) bool {
+	if m.ASCII() {
+		return false
+	}
 	under := func(constraint string) bool { return within(m, constraint) }
 	for _, authority := range chain[1:] {
 		if slices.ContainsFunc(authority.ExcludedEmailAddresses, under) ||

@@ -39,7 +39,7 @@ func (v *verifier) choose(ctx context.Context, source KeySource, address mail.Ad
 		switch {
 		case err == nil:
 			return &chosen{chain: chain, source: c.Source}, nil
-		case reasonOf(err) == crypt.ErrCanceled:
+		case reasonOf(err) == crypt.ErrCanceled || reasonOf(err) == crypt.ErrSource:
 			return nil, err
 		case step > furthest:
 			furthest, worst = step, err

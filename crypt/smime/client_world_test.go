@@ -124,7 +124,7 @@ func (w *clientWorld) forgeries(t *testing.T) map[string][]byte {
 		}
 		signed := strings.Replace(string(signature.Before)+text[signature.Skip:]+string(signature.After), old, altered, 1)
 		var out bytes.Buffer
-		if err := cms.Encrypt(&out, strings.NewReader(signed), int64(len(signed)), to, cms.AES256CBC); err != nil {
+		if err := new(cms.Encrypter).Encrypt(&out, strings.NewReader(signed), int64(len(signed)), to, cms.AES256CBC); err != nil {
 			t.Fatal(err)
 		}
 		return []byte(carried("enveloped-data", out.Bytes()))

@@ -53,8 +53,14 @@ func newKey(c *chosen, cipher cms.Cipher, transport cms.Transport) crypt.Key {
 	return k
 }
 
+// parsedKey is what Key.Data holds.
+type parsedKey struct {
+	certificates []*x509.Certificate
+	fingerprint  string // of the first
+}
+
 // parseKey takes a key apart again.
-func parseKey(k *crypt.Key) (certificates []*x509.Certificate, cipher cms.Cipher, transport cms.Transport, err error) {
+func (s *Sealer) parseKey(k *crypt.Key) (certificates []*x509.Certificate, cipher cms.Cipher, transport cms.Transport, err error) {
 	cipher, ok := cipherOf(k.Form)
 	if !ok || len(k.Data) == 0 || k.Data[0] != dataOAEP && k.Data[0] != dataPKCS1v15 {
 		return nil, 0, 0, fail(crypt.ErrUnsupported)
@@ -62,11 +68,18 @@ func parseKey(k *crypt.Key) (certificates []*x509.Certificate, cipher cms.Cipher
 	if k.Data[0] == dataPKCS1v15 {
 		transport = cms.PKCS1v15
 	}
-	certificates, err = x509.ParseCertificates(k.Data[1:])
-	if err != nil || len(certificates) == 0 || fingerprint(certificates[0]) != k.Fingerprint {
+	known, ok := s.keys.get(k.Data)
+	if !ok {
+		if known.certificates, err = x509.ParseCertificates(k.Data[1:]); err != nil || len(known.certificates) == 0 {
+			return nil, 0, 0, fail(crypt.ErrUnsupported)
+		}
+		known.fingerprint = fingerprint(known.certificates[0])
+		s.keys.put(k.Data, known)
+	}
+	if known.fingerprint != k.Fingerprint {
 		return nil, 0, 0, fail(crypt.ErrUnsupported)
 	}
-	return certificates, cipher, transport, nil
+	return known.certificates, cipher, transport, nil
 }
 
 // agreement marks the form of elliptic keys. NSS before 3.110 can't read a message

@@ -3,6 +3,7 @@ package smime
 import (
 	"encoding/base64"
 	"io"
+	"sync"
 
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
 )
@@ -19,15 +20,31 @@ const (
 // lines writes bytes as base64 in lines, behind a header.
 type lines struct {
 	w   io.Writer
-	in  []byte // not written yet, whole lines fit it
-	out []byte
+	in  [lineBytes]byte // the first n are not encoded yet
+	n   int
+	out []byte // not written yet
 	err error
 }
 
-// newLines makes room for about size bytes, at most for a block.
-func newLines(w io.Writer, size int64) *lines {
-	n := int(min(size/lineBytes+1, blockLines))
-	return &lines{w: w, in: make([]byte, 0, n*lineBytes), out: make([]byte, 0, n*(lineChars+2))}
+// linePool keeps the buffers of lines.
+type linePool struct{ pool sync.Pool }
+
+// get makes room for about size bytes, at most for a block.
+func (p *linePool) get(w io.Writer, size int64) *lines {
+	room := int(min(size/lineBytes+1, blockLines)) * (lineChars + 2)
+	l, ok := p.pool.Get().(*lines)
+	if !ok {
+		l = &lines{}
+	}
+	if l.w = w; cap(l.out) < room {
+		l.out = make([]byte, 0, room)
+	}
+	return l
+}
+
+func (p *linePool) put(l *lines) {
+	l.w, l.n, l.out, l.err = nil, 0, l.out[:0], nil
+	p.pool.Put(l)
 }
 
 // head writes the header of the entity: RFC 8551 sections 3.2 and 3.3.
@@ -45,33 +62,51 @@ func (l *lines) head(cipher cms.Cipher) {
 // Write encodes p. Its error is that of the writer below, at once or later.
 func (l *lines) Write(p []byte) (int, error) {
 	n := len(p)
-	for len(p) > 0 && l.err == nil {
-		free := cap(l.in) - len(l.in)
-		taken := min(free, len(p))
-		l.in = append(l.in, p[:taken]...)
+	if l.n > 0 {
+		taken := copy(l.in[l.n:], p)
+		l.n += taken
 		p = p[taken:]
-		if len(l.in) == cap(l.in) {
-			l.flush()
+		if l.n < lineBytes {
+			return n, l.err
 		}
+		l.line(l.in[:])
+		l.n = 0
 	}
-	return n - len(p), l.err
+	for ; len(p) >= lineBytes && l.err == nil; p = p[lineBytes:] {
+		l.line(p[:lineBytes])
+	}
+	if l.err != nil {
+		return n - len(p), l.err
+	}
+	l.n = copy(l.in[:], p)
+	return n, nil
+}
+
+// line encodes the bytes of one line.
+func (l *lines) line(b []byte) {
+	n := len(l.out)
+	if cap(l.out)-n < lineChars+2 {
+		l.flush()
+		n = 0
+	}
+	end := n + base64.StdEncoding.EncodedLen(len(b))
+	l.out = l.out[:end+2]
+	base64.StdEncoding.Encode(l.out[n:end], b)
+	l.out[end], l.out[end+1] = '\r', '\n'
 }
 
 // Close writes the rest.
 func (l *lines) Close() error {
+	if l.n > 0 {
+		l.line(l.in[:l.n])
+	}
 	l.flush()
 	return l.err
 }
 
 func (l *lines) flush() {
-	l.out = l.out[:0]
-	for in := l.in; len(in) > 0; {
-		n := min(lineBytes, len(in))
-		l.out = append(base64.StdEncoding.AppendEncode(l.out, in[:n]), "\r\n"...)
-		in = in[n:]
-	}
-	l.in = l.in[:0]
 	l.put(l.out)
+	l.out = l.out[:0]
 }
 
 func (l *lines) put(b []byte) {

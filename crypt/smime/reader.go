@@ -35,6 +35,8 @@ type ReaderConfig struct {
 	// Trust are the anchors that signers' certificates must lead to. Nil trusts
 	// nobody.
 	Trust *x509.CertPool
+	// Anchors has the anchors in place of Trust, where they may change.
+	Anchors AnchorSource
 	// Intermediates may help to lead certificates there, beside those sent along.
 	Intermediates []*x509.Certificate
 	// Revocation says what is revoked, as in [Config].
@@ -60,9 +62,14 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 	if slices.Contains(cfg.Revocation, nil) {
 		faults = append(faults, &FieldError{Field: "Revocation", Problem: "has an empty element; leave it out"})
 	}
+	trust, fault := trusted(cfg.Trust, cfg.Anchors)
+	if fault != nil {
+		faults = append(faults, fault)
+	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	cfg.Trust, cfg.Anchors = nil, trust
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = defaultMaxBytes
 	}
@@ -127,13 +134,19 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (*Opened, error) {
 	case int64(len(entity)) > r.cfg.MaxBytes:
 		return nil, fail(crypt.ErrTooLarge)
 	}
+	var trust *x509.CertPool
+	if r.cfg.Anchors != nil {
+		if trust, err = anchorsOf(ctx, r.cfg.Anchors); err != nil {
+			return nil, err
+		}
+	}
 	opened := &Opened{}
 	entity, authenticated, err := r.decrypt(ctx, entity, opened)
 	if err != nil {
 		return nil, err
 	}
 	verified, err := sign.Open(entity, sign.Options{
-		Trust: r.cfg.Trust, Intermediates: r.cfg.Intermediates, Now: r.cfg.Clock(), Limit: int(r.cfg.MaxBytes),
+		Trust: trust, Intermediates: r.cfg.Intermediates, Now: r.cfg.Clock(), Limit: int(r.cfg.MaxBytes),
 	})
 	switch {
 	case err == nil:

@@ -94,6 +94,9 @@ func (*CertificateFiles) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprint(f, "smime.CertificateFiles{}")
 }
 
+// Format prints no path and no certificate, whatever the verb.
+func (*AnchorFiles) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "smime.AnchorFiles{}") }
+
 // Format prints no path and no list, whatever the verb.
 func (*RevocationFiles) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "smime.RevocationFiles{}") }
 

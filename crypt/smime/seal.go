@@ -34,9 +34,10 @@ func (s *Sealer) Seal(ctx context.Context, w io.Writer, job *crypt.Job) (*crypt.
 		return nil, err
 	}
 	defer func() { _ = entity.Close() }() // it was read to its end, or failed
-	out := newLines(w, content.Size())
+	out := s.lines.get(w, content.Size())
+	defer s.lines.put(out)
 	out.head(cipher)
-	if err := cms.Encrypt(out, entity, content.Size(), recipients, cipher); err != nil {
+	if err := s.encrypter.Encrypt(out, entity, content.Size(), recipients, cipher); err != nil {
 		return nil, err
 	}
 	if err := out.Close(); err != nil {
@@ -68,7 +69,7 @@ func (s *Sealer) recipients(ctx context.Context, job *crypt.Job, now time.Time) 
 }
 
 func (s *Sealer) recipient(ctx context.Context, to mail.Address, k *crypt.Key, now time.Time) (r cms.Recipient, cipher cms.Cipher, err error) {
-	certificates, cipher, transport, err := parseKey(k)
+	certificates, cipher, transport, err := s.parseKey(k)
 	if err != nil {
 		return r, 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/smime/internal/cms"
 )
 
 // Config configures [New]. Sources may change what they hold at any time, and
@@ -17,8 +18,10 @@ type Config struct {
 	Certificates KeySource
 	// Trust are the anchors that recipients' certificates must lead to. They
 	// are the host's choice and not those of the system, which are for servers.
-	// Required.
+	// Either they or Anchors are required.
 	Trust *x509.CertPool
+	// Anchors has the anchors in place of Trust, where they may change.
+	Anchors AnchorSource
 	// Revocation says what is revoked. With one source or more, each certificate
 	// below an anchor needs a current answer of one of them, so the lists of all
 	// authorities are needed. Defaults to nobody being asked.
@@ -42,6 +45,9 @@ type Sealer struct {
 	verifier     verifier
 	signer       SignerSource
 	forms        *forms
+	keys         memory[parsedKey]
+	encrypter    cms.Encrypter
+	lines        linePool
 	clock        func() time.Time
 }
 
@@ -51,8 +57,12 @@ func New(cfg Config) (*Sealer, error) {
 	if cfg.Certificates == nil {
 		faults = append(faults, &FieldError{Field: "Certificates", Problem: "missing; name a source of recipients' certificates"})
 	}
-	if cfg.Trust == nil || cfg.Trust.Equal(x509.NewCertPool()) {
-		faults = append(faults, &FieldError{Field: "Trust", Problem: "empty; name the authorities that recipients' certificates must lead to"})
+	trust, fault := trusted(cfg.Trust, cfg.Anchors)
+	if fault == nil && trust == nil {
+		fault = &FieldError{Field: "Trust", Problem: "empty; name the authorities that recipients' certificates must lead to"}
+	}
+	if fault != nil {
+		faults = append(faults, fault)
 	}
 	for i, r := range cfg.Revocation {
 		if r == nil {
@@ -63,7 +73,7 @@ func New(cfg Config) (*Sealer, error) {
 		return nil, errors.Join(faults...)
 	}
 	s := &Sealer{
-		certificates: cfg.Certificates, verifier: verifier{trust: cfg.Trust.Clone(), revocation: append([]Revocation(nil), cfg.Revocation...)},
+		certificates: cfg.Certificates, verifier: verifier{trust: trust, revocation: append([]Revocation(nil), cfg.Revocation...)},
 		signer: cfg.Signer, forms: rules, clock: cfg.Clock,
 	}
 	if s.clock == nil {

@@ -29,8 +29,9 @@ const (
 
 // verifier holds certificates against the rules of the package.
 type verifier struct {
-	trust      *x509.CertPool
+	trust      AnchorSource
 	revocation []Revocation
+	known      chainMemory
 }
 
 // check returns the chain of c up to a trust anchor, or the first fault in the
@@ -54,12 +55,33 @@ const (
 	stepRevocation
 )
 
-// checkChains returns the first chain that nothing is wrong with.
+// checkChains returns the first chain that nothing is wrong with, of those that
+// are remembered, and else of all.
 func (v *verifier) checkChains(ctx context.Context, c Candidate, m mailbox.Mailbox, at time.Time) (chain []*x509.Certificate, step int, err error) {
-	chains, err := v.chains(c, m, at)
+	pool, err := anchorsOf(ctx, v.trust)
 	if err != nil {
 		return nil, stepTrust, err
 	}
+	memory := v.known.of(pool)
+	if known, ok := memory.get(c.Certificate.Raw); ok {
+		known = slices.DeleteFunc(slices.Clone(known), func(chain []*x509.Certificate) bool { return !inDate(chain, at) || excluded(m, chain) })
+		if chain, _, err := v.firstGood(ctx, known, at); err == nil && chain != nil {
+			return chain, 0, nil
+		}
+	}
+	chains, err := chainsOf(c, pool, at)
+	if err != nil {
+		return nil, stepTrust, err
+	}
+	memory.put(c.Certificate.Raw, chains)
+	chains = slices.DeleteFunc(slices.Clone(chains), func(chain []*x509.Certificate) bool { return excluded(m, chain) })
+	if len(chains) == 0 {
+		return nil, stepTrust, fail(crypt.ErrUntrusted)
+	}
+	return v.firstGood(ctx, chains, at)
+}
+
+func (v *verifier) firstGood(ctx context.Context, chains [][]*x509.Certificate, at time.Time) (chain []*x509.Certificate, step int, err error) {
 	for _, chain := range chains {
 		var s int
 		var e error
@@ -77,25 +99,19 @@ func (v *verifier) checkChains(ctx context.Context, c Candidate, m mailbox.Mailb
 	return nil, step, err
 }
 
-// chains returns the ways from c to a trust anchor.
-func (v *verifier) chains(c Candidate, m mailbox.Mailbox, at time.Time) ([][]*x509.Certificate, error) {
+// chainsOf returns the ways from c to a trust anchor.
+func chainsOf(c Candidate, pool *x509.CertPool, at time.Time) ([][]*x509.Certificate, error) {
 	intermediates := x509.NewCertPool()
 	for _, i := range c.Intermediates[:min(len(c.Intermediates), maxIntermediates)] {
 		intermediates.AddCert(i)
 	}
 	chains, err := understood(c.Certificate).Verify(x509.VerifyOptions{
-		Roots: v.trust, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
+		Roots: pool, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
 	})
 	if err != nil {
 		if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.IncompatibleUsage {
 			return nil, fail(crypt.ErrPurpose) // of an intermediate
 		}
-		return nil, fail(crypt.ErrUntrusted)
-	}
-	if !m.ASCII() {
-		chains = slices.DeleteFunc(chains, func(c []*x509.Certificate) bool { return excluded(m, c) })
-	}
-	if len(chains) == 0 {
 		return nil, fail(crypt.ErrUntrusted)
 	}
 	return chains, nil

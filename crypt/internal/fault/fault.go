@@ -51,10 +51,7 @@ func Payload(ctx context.Context, job *crypt.Job, protection crypt.Protection) (
 		if err != nil {
 			return nil, err
 		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{Reader(ctx, entity), entity}, nil
+		return &boundedEntity{bounded{entity, ctx}, entity}, nil
 	}
 	return crypt.NewPayload(&bound, protection)
 }
@@ -73,4 +70,36 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return b.r.Read(p)
+}
+
+// WriteTo spares a copy of what can write itself.
+func (b *bounded) WriteTo(w io.Writer) (int64, error) {
+	if r, ok := b.r.(io.WriterTo); ok {
+		return r.WriteTo(&boundedWriter{w, b.ctx})
+	}
+	return io.Copy(struct{ io.Writer }{w}, struct{ io.Reader }{b})
+}
+
+// boundedWriter passes on what is written as long as its context lasts.
+type boundedWriter struct {
+	w   io.Writer
+	ctx context.Context //nolint:containedctx // as above
+}
+
+func (b *boundedWriter) Write(p []byte) (n int, err error) {
+	const most = 1 << 20 // at a time
+	for {
+		if err := b.ctx.Err(); err != nil {
+			return n, err
+		}
+		m, err := b.w.Write(p[n:min(len(p), n+most)])
+		if n += m; err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+type boundedEntity struct {
+	bounded
+	io.Closer
 }

@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -35,6 +36,10 @@ func TestPanicsAreErrors(t *testing.T) {
 	}
 }
 
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 func TestReadingEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -42,7 +47,17 @@ func TestReadingEndsWithTheContext(t *testing.T) {
 	if b, err := io.ReadAll(r); err != nil || string(b) != "abc" {
 		t.Fatal(err)
 	}
-	cancel()
+	var out bytes.Buffer
+	for _, in := range []io.Reader{strings.NewReader("abc"), struct{ io.Reader }{strings.NewReader("abc")}} {
+		out.Reset()
+		if n, err := io.Copy(&out, fault.Reader(ctx, in)); err != nil || n != 3 || out.String() != "abc" {
+			t.Errorf("%d bytes, %q, %v", n, out.String(), err)
+		}
+	}
+	stop := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	if n, err := io.Copy(stop, fault.Reader(ctx, bytes.NewReader(make([]byte, 3<<20)))); !errors.Is(err, context.Canceled) || n != 1<<20 {
+		t.Errorf("%d bytes after the end, %v", n, err)
+	}
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -36,7 +36,10 @@ func Read(entity []byte) (fields []Field, body int, ok bool) {
 	at, colon, start := 0, 0, 0
 	done := func(end int) {
 		if colon > 0 {
-			value := lineEnds.Replace(string(entity[colon+1 : end]))
+			value := string(bytes.TrimRight(entity[colon+1:end], "\r\n"))
+			if strings.IndexByte(value, '\n') >= 0 {
+				value = lineEnds.Replace(value)
+			}
 			fields = append(fields, Field{Name: fieldName(entity[start:colon]), Value: strings.Trim(value, " \t")})
 		}
 	}

@@ -57,7 +57,7 @@ func (e *examination) smime(ctx context.Context, c *config) {
 		walk(err, func(err error) { e.note(faultName(name, err), checkFail, err.Error(), "correct the configuration") })
 		return
 	}
-	e.anchors(parts.anchors)
+	e.anchors(ctx, parts.anchors)
 	if parts.revocation != nil {
 		e.revocation(ctx, parts.revocation)
 	}
@@ -85,8 +85,13 @@ func faultName(name string, err error) string {
 	return name
 }
 
-func (e *examination) anchors(anchors []*x509.Certificate) {
+func (e *examination) anchors(ctx context.Context, files *smime.AnchorFiles) {
 	const name = "smime.trust"
+	anchors, err := files.Certificates(ctx)
+	if err != nil || len(anchors) == 0 {
+		e.note(name, checkFail, "the files that trust names hold no certificate, so every recipient's is refused", "put the authorities' certificates there")
+		return
+	}
 	first := slices.MinFunc(anchors, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
 	detail := fmt.Sprintf("%d trust anchors; the first to end does so on %s", len(anchors), first.UTC().Format(time.DateOnly))
 	e.ending(name, detail, first, "put the authority's new certificate beside the old one")

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"os"
 	"slices"
@@ -113,7 +110,7 @@ func (m *smimeConfig) passphrase() *value[string] {
 // smimeParts are what the smime block names, once it was read.
 type smimeParts struct {
 	certificates *smime.CertificateFiles
-	anchors      []*x509.Certificate
+	anchors      *smime.AnchorFiles
 	revocation   *smime.RevocationFiles // nil if there are no lists
 	identities   *smime.IdentityFiles   // nil if nothing signs
 }
@@ -151,7 +148,7 @@ func (a *app) smimeParts(c *config) (*smimeParts, error) {
 	m, p := &c.smime, &smimeParts{}
 	var errs [4]error
 	p.certificates, errs[0] = c.certificateFiles(m.certs)
-	p.anchors, errs[1] = c.anchors(m.trust)
+	p.anchors, errs[1] = c.anchorFiles(m.trust)
 	if len(m.crls) > 0 {
 		p.revocation, errs[2] = c.revocationFiles(m.crls)
 	}
@@ -166,10 +163,7 @@ func (a *app) smimeParts(c *config) (*smimeParts, error) {
 
 // sealer seals and, if signing, signs inside with the configured identity.
 func (p *smimeParts) sealer(a *app, c *config, signing bool) (*smime.Sealer, error) {
-	sc := smime.Config{Certificates: p.certificates, Trust: x509.NewCertPool(), RequireFIPS: c.requireFIPS.v, Clock: a.now}
-	for _, anchor := range p.anchors {
-		sc.Trust.AddCert(anchor)
-	}
+	sc := smime.Config{Certificates: p.certificates, Anchors: p.anchors, RequireFIPS: c.requireFIPS.v, Clock: a.now}
 	if p.revocation != nil {
 		sc.Revocation = []smime.Revocation{p.revocation}
 	}
@@ -198,6 +192,27 @@ func (c *config) certificateFiles(paths []value[string]) (*smime.CertificateFile
 		return nil, err
 	}
 	files, err := smime.NewCertificateFiles(smime.CertificateFilesConfig{Paths: list})
+	return files, c.smimeFaults(err, pathOf(paths))
+}
+
+func (c *config) anchorFiles(paths []value[string]) (*smime.AnchorFiles, error) {
+	list, err := c.present(paths)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for i, path := range list {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			continue
+		}
+		if _, err := readSmall(path); err != nil {
+			faults = append(faults, c.fault(paths[i].line, paths[i].key, reasonOf("the file", err)))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	files, err := smime.NewAnchorFiles(list...)
 	return files, c.smimeFaults(err, pathOf(paths))
 }
 
@@ -232,47 +247,6 @@ func (a *app) identityFiles(c *config) (*smime.IdentityFiles, error) {
 	}
 	files, err := smime.NewIdentityFiles(file)
 	return files, c.smimeFaults(err, func(*smime.FieldError) value[string] { return m.signCert })
-}
-
-// anchors reads certificates in PEM or DER. One that can't be read is a fault:
-// the others might not be all that was meant.
-func (c *config) anchors(paths []value[string]) ([]*x509.Certificate, error) {
-	var all []*x509.Certificate
-	var faults []error
-	for _, v := range paths {
-		data, err := readSmall(c.path(v))
-		if err != nil {
-			faults = append(faults, c.fault(v.line, v.key, reasonOf("the file", err)))
-			continue
-		}
-		list, ok := readAnchors(data)
-		if !ok {
-			faults = append(faults, c.fault(v.line, v.key, "the file must hold certificates in PEM, or one in DER, and each must be readable"))
-		}
-		all = append(all, list...)
-	}
-	return all, errors.Join(faults...)
-}
-
-func readAnchors(data []byte) (list []*x509.Certificate, ok bool) {
-	if !bytes.Contains(data, []byte("-----BEGIN ")) {
-		one, err := x509.ParseCertificate(data)
-		return []*x509.Certificate{one}, err == nil
-	}
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return list, len(list) > 0
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		one, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, false
-		}
-		list = append(list, one)
-	}
 }
 
 // present resolves paths of files and directories that have to exist.

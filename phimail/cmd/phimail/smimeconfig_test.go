@@ -45,9 +45,9 @@ func TestSMIMEFilesThatAreMissingOrUnfitStopTheCommand(t *testing.T) {
 	}{
 		"no certificates":     {[2]string{"recipients/", "gone/"}, nil, "smime.certs[0]: the file or directory does not exist"},
 		"not certificates":    {[2]string{"[recipients/]", "[recipients/, recipients/notes.txt]"}, nil, "smime.certs[1]: not a readable file with certificates"},
-		"no anchors":          {[2]string{"anchors.pem", "gone.pem"}, nil, "smime.trust[0]: the file does not exist"},
-		"not anchors":         {[2]string{"[anchors.pem]", "[anchors.pem, us.key]"}, nil, "smime.trust[1]: the file must hold certificates"},
-		"half an anchor":      {[2]string{}, func(t *testing.T, w *ward) { w.spoil(t, "anchors.pem") }, "smime.trust[0]: the file must hold certificates"},
+		"no anchors":          {[2]string{"anchors.pem", "gone.pem"}, nil, "smime.trust[0]: the file or directory does not exist"},
+		"not anchors":         {[2]string{"[anchors.pem]", "[anchors.pem, us.key]"}, nil, "smime.trust[1]: not a readable file with certificates"},
+		"half an anchor":      {[2]string{}, func(t *testing.T, w *ward) { w.spoil(t, "anchors.pem") }, "smime.trust[0]: not a readable file with certificates"},
 		"anybody's anchors":   {[2]string{}, func(t *testing.T, w *ward) { chmod(t, w.office, "anchors.pem", 0o666) }, "smime.trust[0]: the file can't be used: anybody may write to it"},
 		"no lists":            {[2]string{"sign_cert:", "crls: [gone.crl], sign_cert:"}, nil, "smime.crls[0]: the file or directory does not exist"},
 		"not a list":          {[2]string{"sign_cert:", "crls: [us.pem], sign_cert:"}, nil, "smime.crls[0]: not a readable file with revocation lists"},

@@ -25,32 +25,30 @@ func BenchmarkBesidePrimitives(b *testing.B) {
 		name string
 		size int
 		c    cms.Cipher
-		raw  func(content []byte)
+		raw  func(key, content []byte)
 	}{
-		{"2KiB-RSA-CBC", 2 << 10, cms.AES256CBC, func(content []byte) {
-			key := random(aesKeySize)
+		{"2KiB-RSA-CBC", 2 << 10, cms.AES256CBC, func(key, content []byte) {
 			_ = must(rsa.EncryptPKCS1v15(rand.Reader, public, key)) //nolint:staticcheck // what is compared
 			rawCBC(key, content)
 		}},
-		{"10MiB-CBC", large, cms.AES256CBC, func(content []byte) { rawCBC(random(aesKeySize), content) }},
-		{"10MiB-GCM", large, cms.AES256GCM, func(content []byte) {
-			aead := must(cipher.NewGCMWithRandomNonce(must(aes.NewCipher(random(aesKeySize)))))
-			aead.Seal(nil, nil, content, nil)
-		}},
+		{"10MiB-CBC", large, cms.AES256CBC, rawCBC},
+		{"10MiB-GCM", large, cms.AES256GCM, func(key, content []byte) { rawGCM(key, nil, content) }},
+		{"10MiB-GCM-in-place", large, cms.AES256GCM, func(key, content []byte) { rawGCM(key, content[:0], content) }},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			content := make([]byte, bb.size)
-			scratch := make([]byte, bb.size)
+			scratch := make([]byte, bb.size, bb.size+tagSize)
+			encrypter := new(cms.Encrypter)
 			recipients := to(cms.PKCS1v15, whom)
 			ours, raw := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
 			b.SetBytes(2 * int64(bb.size))
 			for b.Loop() {
 				start := time.Now()
-				if err := cms.Encrypt(io.Discard, bytes.NewReader(content), int64(bb.size), recipients, bb.c); err != nil {
+				if err := encrypter.Encrypt(io.Discard, bytes.NewReader(content), int64(bb.size), recipients, bb.c); err != nil {
 					b.Fatal(err)
 				}
 				middle := time.Now()
-				bb.raw(scratch)
+				bb.raw(random(aesKeySize), scratch)
 				ours, raw = min(ours, middle.Sub(start)), min(raw, time.Since(middle))
 			}
 			b.ReportMetric(float64(ours)/float64(raw), "x-raw")
@@ -62,11 +60,17 @@ func BenchmarkBesidePrimitives(b *testing.B) {
 const (
 	large      = 10 << 20
 	aesKeySize = 32
+	tagSize    = 16
 )
 
 // rawCBC encrypts in place.
 func rawCBC(key, content []byte) {
 	cipher.NewCBCEncrypter(must(aes.NewCipher(key)), key[:aes.BlockSize]).CryptBlocks(content, content)
+}
+
+// rawGCM encrypts into dst, or a new buffer if it has no room.
+func rawGCM(key, dst, content []byte) {
+	must(cipher.NewGCM(must(aes.NewCipher(key)))).Seal(dst, key[:12], content, nil)
 }
 
 func BenchmarkLargeDecrypt(b *testing.B) {
@@ -97,7 +101,7 @@ func TestMemoryStaysBelowTheMessage(t *testing.T) {
 	for c, limit := range map[cms.Cipher]uint64{cms.AES256CBC: 1 << 20, cms.AES256GCM: large + 1<<20} {
 		content := bytes.NewReader(make([]byte, large))
 		got := allocated(func() {
-			if err := cms.Encrypt(io.Discard, content, large, recipients, c); err != nil {
+			if err := new(cms.Encrypter).Encrypt(io.Discard, content, large, recipients, c); err != nil {
 				t.Error(err)
 			}
 		})

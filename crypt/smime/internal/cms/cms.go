@@ -8,7 +8,7 @@
 // serial number. One message may have recipients of all kinds, but NSS up to 3.87
 // can't parse one that has an EC key among them, even for an RSA key.
 //
-// [Encrypt] writes DER with lengths computed in advance, which every client
+// [Encrypter] writes DER with lengths computed in advance, which every client
 // reads. [Decrypt] reads BER as well, within bounds, and also AES-128 and
 // AES-192. Neither knows 3DES, RC2 or SHA-1.
 //

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -24,6 +25,13 @@ const (
 	chunkSize  = 32 << 10
 )
 
+// Encrypter writes messages. It keeps its buffers for the next ones, with nothing
+// in them but what was encrypted. The zero value is ready. It is safe for
+// concurrent use.
+type Encrypter struct {
+	buffers sync.Pool // of *[]byte
+}
+
 // Encrypt writes a DER ContentInfo to w that holds the size bytes of content,
 // encrypted to all recipients. With AES256CBC it streams. With AES256GCM it holds
 // the content once in memory, for crypto/cipher has no GCM in pieces.
@@ -31,7 +39,7 @@ const (
 // Its errors are ErrWeak, ErrUnsupported and ErrFIPS for a recipient's key,
 // ErrNotFound without a recipient, ErrEntity if content fails or is not size
 // bytes long, and ErrWrite. After an error what was written is worthless.
-func Encrypt(w io.Writer, content io.Reader, size int64, recipients []Recipient, c Cipher) error {
+func (e *Encrypter) Encrypt(w io.Writer, content io.Reader, size int64, recipients []Recipient, c Cipher) error {
 	if size < 0 || size > math.MaxInt-chunkSize {
 		return fault(crypt.ErrEntity)
 	}
@@ -48,22 +56,44 @@ func Encrypt(w io.Writer, content io.Reader, size int64, recipients []Recipient,
 	}
 	switch c {
 	case AES256CBC:
-		return encryptCBC(w, content, size, block, envelope{idEnvelopedData, version, set})
+		return e.encryptCBC(w, content, size, block, envelope{idEnvelopedData, version, set})
 	case AES256GCM:
 		// RFC 5083 section 2.1: the version is always 0.
-		return encryptGCM(w, content, size, block, envelope{idAuthEnvelopedData, 0, set})
+		return e.encryptGCM(w, content, size, block, envelope{idAuthEnvelopedData, 0, set})
 	default:
 		return fault(crypt.ErrUnsupported)
 	}
 }
 
+// smallBuffer is the least that is allocated, enough for most messages.
+const smallBuffer = 4 << 10
+
+// buffer returns one of size bytes.
+func (e *Encrypter) buffer(size int) *[]byte {
+	if b, ok := e.buffers.Get().(*[]byte); ok && cap(*b) >= size {
+		*b = (*b)[:size]
+		return b
+	}
+	b := make([]byte, size, max(size, smallBuffer))
+	return &b
+}
+
+// keep is deferred: it keeps a buffer for the next message. After an error there
+// may be content in it.
+func (e *Encrypter) keep(b *[]byte, err *error) {
+	if *err != nil {
+		clear(*b)
+	}
+	e.buffers.Put(b)
+}
+
 // encryptCBC pads after RFC 5652 section 6.3: always, with as many bytes as each
 // of them says.
-func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, e envelope) error {
+func (e *Encrypter) encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, env envelope) (err error) {
 	iv := make([]byte, aes.BlockSize)
 	_, _ = rand.Read(iv)
 	padding := int(aes.BlockSize - size%aes.BlockSize)
-	opening, err := e.opening(size+int64(padding), 0, func(b *cryptobyte.Builder) {
+	opening, err := env.opening(size+int64(padding), 0, func(b *cryptobyte.Builder) {
 		der.AddAlgorithm(b, der.IDAES256CBC, func(b *cryptobyte.Builder) { b.AddASN1OctetString(iv) })
 	})
 	if err != nil {
@@ -73,7 +103,9 @@ func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 		return err
 	}
 	mode := cipher.NewCBCEncrypter(block, iv)
-	buf := make([]byte, min(size+int64(padding), chunkSize))
+	kept := e.buffer(int(min(size+int64(padding), chunkSize)))
+	defer e.keep(kept, &err)
+	buf := *kept
 	for left := size; ; {
 		n := int(min(left, chunkSize))
 		if err := read(content, buf[:n]); err != nil {
@@ -102,8 +134,10 @@ func encryptCBC(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 
 // encryptGCM has no attributes to authenticate: RFC 5083 section 2.1 asks for
 // them only with another content type than data.
-func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, e envelope) error {
-	buf := make([]byte, size, int(size)+nonceSize+tagSize)
+func (e *Encrypter) encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, env envelope) (err error) {
+	kept := e.buffer(int(size) + nonceSize + tagSize)
+	defer e.keep(kept, &err)
+	buf := (*kept)[:size]
 	if err := read(content, buf); err != nil {
 		return err
 	}
@@ -120,7 +154,7 @@ func encryptGCM(w io.Writer, content io.Reader, size int64, block cipher.Block, 
 	if err != nil {
 		return err
 	}
-	opening, err := e.opening(size, int64(len(closing)), func(b *cryptobyte.Builder) {
+	opening, err := env.opening(size, int64(len(closing)), func(b *cryptobyte.Builder) {
 		der.AddAlgorithm(b, der.IDAES256GCM, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1OctetString(nonce)
@@ -163,44 +197,58 @@ func sealGCM(block cipher.Block, buf []byte) (nonce, encrypted []byte, err error
 // envelope is what the two containers have in common.
 type envelope struct {
 	id         der.ID
-	version    int64
+	version    byte
 	recipients []byte
 }
 
 // opening returns all that stands before the encrypted content, whose length is
 // given, as is that of what follows it.
 func (e envelope) opening(length, following int64, algorithm func(*cryptobyte.Builder)) ([]byte, error) {
-	nothing := func(*cryptobyte.Builder) {}
-	info := func(b *cryptobyte.Builder) {
+	info, err := built(func(b *cryptobyte.Builder) {
 		der.AddID(b, der.IDData)
 		algorithm(b)
+	})
+	if err != nil {
+		return nil, err
 	}
-	fields := func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(e.version)
-		b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(e.recipients) })
-	}
-	id := func(b *cryptobyte.Builder) { der.AddID(b, e.id) }
+	b := &backwards{b: make([]byte, len(e.recipients)+len(info)+roomForHeads)}
+	b.at = len(b.b)
+	b.head(der.Primitive0, length) // the encrypted content
+	b.put(info...)
+	b.head(asn1.SEQUENCE, length) // EncryptedContentInfo
+	end := b.at
+	b.put(e.recipients...)
+	b.head(asn1.SET, int64(end-len(b.b))) // of recipients alone
+	b.put(byte(asn1.INTEGER), 1, e.version)
+	b.head(asn1.SEQUENCE, length+following)    // EnvelopedData or AuthEnvelopedData
+	b.head(der.Constructed0, length+following) // its explicit tag
+	b.put([]byte(e.id)...)
+	b.put(byte(asn1.OBJECT_IDENTIFIER), byte(len(e.id)))
+	b.head(asn1.SEQUENCE, length+following) // ContentInfo
+	return b.b[b.at:], nil
+}
 
-	var out []byte
-	for _, level := range []struct {
-		tag    asn1.Tag
-		before func(*cryptobyte.Builder)
-		after  int64
-	}{
-		{der.Primitive0, nothing, length},               // the encrypted content
-		{asn1.SEQUENCE, info, length},                   // EncryptedContentInfo
-		{asn1.SEQUENCE, fields, length + following},     // EnvelopedData or AuthEnvelopedData
-		{der.Constructed0, nothing, length + following}, // its explicit tag
-		{asn1.SEQUENCE, id, length + following},         // ContentInfo
-	} {
-		before, err := built(level.before)
-		if err != nil {
-			return nil, err
-		}
-		out = append(before, out...)
-		out = append(ber.AppendLength([]byte{byte(level.tag)}, int64(len(out))+level.after), out...)
-	}
-	return out, nil
+const (
+	maxHead      = 10 // a tag and a length
+	roomForHeads = 8 * maxHead
+)
+
+// backwards is DER that is written from its end, since a length stands before what
+// it is of.
+type backwards struct {
+	b  []byte
+	at int // where it begins
+}
+
+func (b *backwards) put(p ...byte) {
+	b.at -= len(p)
+	copy(b.b[b.at:], p)
+}
+
+// head begins an element with all that was written, and after bytes more.
+func (b *backwards) head(tag asn1.Tag, after int64) {
+	var room [maxHead]byte
+	b.put(ber.AppendLength(append(room[:0], byte(tag)), int64(len(b.b)-b.at)+after)...)
 }
 
 func read(content io.Reader, buf []byte) error {

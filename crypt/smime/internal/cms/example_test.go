@@ -13,7 +13,7 @@ func Example() {
 
 	var message bytes.Buffer
 	content := "Content-Type: text/plain\r\n\r\nYour appointment is on Monday.\r\n"
-	err := cms.Encrypt(&message, strings.NewReader(content), int64(len(content)),
+	err := new(cms.Encrypter).Encrypt(&message, strings.NewReader(content), int64(len(content)),
 		[]cms.Recipient{{Certificate: anna.Certificate}}, cms.AES256GCM)
 	if err != nil {
 		fmt.Println(err)

@@ -74,7 +74,7 @@ func to(transport cms.Transport, whom ...cms.Identity) []cms.Recipient {
 func encrypt(t testing.TB, content []byte, c cms.Cipher, recipients ...cms.Recipient) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := cms.Encrypt(&out, bytes.NewReader(content), int64(len(content)), recipients, c); err != nil {
+	if err := new(cms.Encrypter).Encrypt(&out, bytes.NewReader(content), int64(len(content)), recipients, c); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

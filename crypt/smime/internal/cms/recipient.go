@@ -50,7 +50,7 @@ func (r Recipient) publicKey() any {
 
 // recipientInfos returns the members of the SET OF RecipientInfo, in DER's order,
 // and the version of an EnvelopedData that has them (RFC 5652 section 6.1).
-func recipientInfos(recipients []Recipient, key []byte) (set []byte, version int64, err error) {
+func recipientInfos(recipients []Recipient, key []byte) (set []byte, version byte, err error) {
 	if len(recipients) == 0 {
 		return nil, 0, fault(crypt.ErrNotFound)
 	}

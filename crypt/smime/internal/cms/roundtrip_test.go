@@ -125,7 +125,7 @@ func TestWhatCanNotBeEncryptedIsRefusedFirst(t *testing.T) {
 			t.Parallel()
 			content := iotest.ErrReader(errors.New("was read"))
 			var out bytes.Buffer
-			wantReason(t, cms.Encrypt(&out, content, tt.size, tt.recipients, tt.cipher), tt.want)
+			wantReason(t, new(cms.Encrypter).Encrypt(&out, content, tt.size, tt.recipients, tt.cipher), tt.want)
 			if out.Len() > 0 {
 				t.Error("something was written")
 			}
@@ -151,7 +151,7 @@ func TestFailingReadersAndWritersEndIt(t *testing.T) {
 			"cancelled":        {iotest.ErrReader(fmt.Errorf("%s: %w", canary, context.Canceled)), 6, crypt.ErrCanceled},
 			"ours":             {iotest.ErrReader(ours), 6, crypt.ErrSigner},
 		} {
-			err := cms.Encrypt(io.Discard, tt.content, tt.size, whom, c)
+			err := new(cms.Encrypter).Encrypt(io.Discard, tt.content, tt.size, whom, c)
 			wantReason(t, err, tt.want)
 			if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err)), canary) {
 				t.Errorf("%s: %v", name, err)
@@ -159,7 +159,7 @@ func TestFailingReadersAndWritersEndIt(t *testing.T) {
 		}
 		length := len(encrypt(t, make([]byte, 50), c, whom...))
 		for n := range length - 1 {
-			err := cms.Encrypt(&breaking{left: n}, bytes.NewReader(make([]byte, 50)), 50, whom, c)
+			err := new(cms.Encrypter).Encrypt(&breaking{left: n}, bytes.NewReader(make([]byte, 50)), 50, whom, c)
 			wantReason(t, err, crypt.ErrWrite)
 		}
 	}

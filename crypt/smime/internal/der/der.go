@@ -12,11 +12,13 @@ type ID string
 
 // AddID adds an object identifier.
 func AddID(b *cryptobyte.Builder, id ID) {
-	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte(id)) })
+	b.AddUint8(uint8(asn1.OBJECT_IDENTIFIER))
+	b.AddUint8(uint8(len(id))) //nolint:gosec // none is longer than a few bytes
+	b.AddBytes([]byte(id))
 }
 
 // AddNull adds NULL, the parameters of some algorithms.
-func AddNull(b *cryptobyte.Builder) { b.AddASN1(asn1.NULL, func(*cryptobyte.Builder) {}) }
+func AddNull(b *cryptobyte.Builder) { b.AddUint16(uint16(asn1.NULL) << 8) }
 
 // AddAlgorithm adds an AlgorithmIdentifier (RFC 5280 section 4.1.1.2). Without
 // parameters there is only the identifier.

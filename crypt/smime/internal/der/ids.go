@@ -48,8 +48,9 @@ func HashOf(id ID) crypto.Hash {
 
 // Built is what add writes, false if it can't be written.
 func Built(add func(*cryptobyte.Builder)) ([]byte, bool) {
-	var b cryptobyte.Builder
-	add(&b)
+	const room = 512 // for what a message says of a recipient
+	b := cryptobyte.NewBuilder(make([]byte, 0, room))
+	add(b)
 	out, err := b.Bytes()
 	return out, err == nil
 }

@@ -43,14 +43,21 @@ func NewWriter(w io.Writer, id *Identity, at time.Time) (*Writer, error) {
 		"--" + m.boundary + "\r\n"))
 }
 
+// blockSize is what is hashed and then looked at while it is still in the cache.
+const blockSize = 16 << 10
+
 // Write passes a part of the entity on.
 func (m *Writer) Write(p []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
 	}
-	_, _ = m.hash.Write(p) // never fails
-	m.cr += bytes.Count(p, []byte("\r"))
-	m.lf += bytes.Count(p, []byte("\n"))
+	for rest := p; len(rest) > 0; {
+		block := rest[:min(len(rest), blockSize)]
+		_, _ = m.hash.Write(block) // never fails
+		m.cr += bytes.Count(block, []byte("\r"))
+		m.lf += bytes.Count(block, []byte("\n"))
+		rest = rest[len(block):]
+	}
 	if err := m.write(p); err != nil {
 		return 0, err
 	}

@@ -9,9 +9,6 @@ import (
 	"github.com/phimail/sdk/crypt"
 )
 
-// bufferSize is large enough that the hash, not the reading, takes the time.
-const bufferSize = 64 << 10
-
 // Wrapped is a signed payload whose bytes are fixed: each pass over it yields
 // the same multipart/signed entity.
 type Wrapped struct {
@@ -39,7 +36,7 @@ func Wrap(payload *crypt.Payload, id *Identity, at time.Time) (*Wrapped, error) 
 	}
 	defer func() { _ = entity.Close() }() // it was read to its end, or failed
 	frame.inside = true
-	if _, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{entity}, make([]byte, bufferSize)); err != nil {
+	if _, err := io.Copy(m, entity); err != nil { // a payload writes itself
 		return nil, err
 	}
 	frame.inside = false

@@ -13,7 +13,11 @@ func main() {
 		exit(serve())
 	}
 	n := flag.Int("n", 2000, "messages a round")
+	only := flag.Bool("smime", false, "the S/MIME section alone")
 	flag.Parse()
+	if *only {
+		exit(benchSMIME(os.Stdout, *n))
+	}
 	exit(run(os.Stdout, *n))
 }
 

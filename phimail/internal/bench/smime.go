@@ -155,16 +155,13 @@ func sealing(entity []byte, to *smimetest.Identity, trust *x509.Certificate, for
 }
 
 // benchSmallSeal is about what is paid for each message. Seal checks the
-// certificate each time, which the libraries leave to their caller; where the
-// certificate is itself trusted, the check has no signature to verify.
+// certificate each time, which the libraries leave to their caller, and adds the
+// protected header. What it has parsed and verified it remembers: the last row is
+// what the first message to a recipient costs.
 func benchSmallSeal(w io.Writer, root *smimetest.Authority, to *smimetest.Identity, turns int) error {
-	const raw, ours, parse, encode = "raw RSA and AES", "Seal", "  parsing the certificate", "  base64"
+	const raw, ours, encode = "raw RSA and AES", "Seal", "  base64"
 	entity, scratch := entityOf(smallEntity), entityOf(smallEntity)
-	trusted, err := sealing(entity, to, to.Certificate, smime.Standard, nil)
-	if err != nil {
-		return err
-	}
-	checked, err := sealing(entity, to, root.Certificate, smime.Standard, nil)
+	seal, err := sealing(entity, to, root.Certificate, smime.Standard, nil)
 	if err != nil {
 		return err
 	}
@@ -181,10 +178,15 @@ func benchSmallSeal(w io.Writer, root *smimetest.Authority, to *smimetest.Identi
 			}
 			return rawCBC(scratch)
 		})},
-		{ours, repeat(trusted)},
-		{parse, repeat(func() error { _, err := x509.ParseCertificate(to.Certificate.Raw); return err })},
+		{ours, repeat(seal)},
 		{encode, repeat(func() error { return rawBase64(entity) })},
-		{"Seal, its issuer verified as well", repeat(checked)},
+		{"  verifying a new certificate", repeat(func() error {
+			c, err := x509.ParseCertificate(to.Certificate.Raw)
+			if err != nil {
+				return err
+			}
+			return c.CheckSignatureFrom(root.Certificate)
+		})},
 	}
 	contenders = append(contenders, peerEncryption(entity, to.Certificate, peerCBC)...)
 	costs, err := fastest(turns*4, min(turns, 10), contenders...)
@@ -192,13 +194,12 @@ func benchSmallSeal(w io.Writer, root *smimetest.Authority, to *smimetest.Identi
 		return err
 	}
 	table(w, "S/MIME, encrypting 2 KiB for one RSA-2048 key", raw, costs, names(contenders))
-	bare := costs[ours].cpu - costs[parse].cpu - costs[encode].cpu
-	verdict(w, "CPU of Seal less parsing and base64, of raw RSA and AES", float64(bare)/float64(costs[raw].cpu), 1.15, false)
+	verdict(w, "CPU of Seal less base64, of raw RSA and AES", float64(costs[ours].cpu-costs[encode].cpu)/float64(costs[raw].cpu), 1.15, false)
 	return nil
 }
 
 func benchLargeSeal(w io.Writer, to *smimetest.Identity, c contentCipher, ssl *openSSL, turns int) error {
-	const ours, encode = "Seal", "  base64"
+	const ours, encode, other, filled = "Seal", "  base64", "  raw into another buffer", "  raw into a new buffer"
 	entity, scratch := entityOf(largeEntity), entityOf(largeEntity)
 	seal, err := sealing(entity, to, to.Certificate, c.form, nil)
 	if err != nil {
@@ -211,10 +212,13 @@ func benchLargeSeal(w io.Writer, to *smimetest.Identity, c contentCipher, ssl *o
 		{encode, repeat(func() error { return rawBase64(entity) })},
 	}
 	if c.held {
-		contenders = append(contenders, contender{"  a new buffer, filled", repeat(func() error {
-			_, err := io.ReadFull(bytes.NewReader(entity), make([]byte, len(entity), len(entity)+64))
-			return err
-		})})
+		contenders = append(contenders,
+			contender{other, repeat(func() error { copy(scratch, entity); return c.raw(scratch) })},
+			contender{filled, repeat(func() error {
+				buf := make([]byte, len(entity))
+				copy(buf, entity)
+				return c.raw(buf)
+			})})
 	}
 	contenders = append(contenders, peerEncryption(entity, to.Certificate, c.peer)...)
 	contenders = append(contenders, ssl.encryption(c.openssl)...)
@@ -224,6 +228,11 @@ func benchLargeSeal(w io.Writer, to *smimetest.Identity, c contentCipher, ssl *o
 	}
 	table(w, "S/MIME, encrypting 10 MiB with "+c.name, raw, costs, names(contenders))
 	verdict(w, "CPU of Seal less base64, of "+raw, float64(costs[ours].cpu-costs[encode].cpu)/float64(costs[raw].cpu), c.goal, false)
+	if c.held {
+		for _, base := range []string{other, filled} {
+			verdict(w, "CPU of Seal less base64, of"+base[1:], float64(costs[ours].cpu-costs[encode].cpu)/float64(costs[base].cpu), c.goal, false)
+		}
+	}
 	return nil
 }
 

@@ -133,6 +133,7 @@ func (p *Plan) decide(ctx context.Context) {
 		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDuty}, dutyReason)
 		return
 	}
+	p.lookAhead(ctx)
 	for i := range p.recipients {
 		r := &p.recipients[i]
 		v := &r.verdict

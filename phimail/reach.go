@@ -2,9 +2,12 @@ package phimail
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/phimail/sdk/audit"
+	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/transport"
 )
 
@@ -49,22 +52,59 @@ func (p *Plan) prove(ctx context.Context, r *planned, offer *transport.Offer) er
 	return nil
 }
 
-// probe asks the Prober, once a domain and plan. Its panic is an error without
-// its text, and a silent Prober proves nothing.
+// probe asks the Prober, once a domain and plan. A silent Prober proves nothing.
 func (p *Plan) probe(ctx context.Context, domain string) (*transport.Reach, error) {
-	if known, ok := p.reaches[domain]; ok {
-		return known.reach, known.err
+	known, ok := p.reaches[domain]
+	if !ok {
+		known = p.look(ctx, domain)
+		p.reaches[domain] = known
 	}
-	if p.reaches == nil {
-		p.reaches = map[string]probed{}
-	}
-	var got probed
+	return known.reach, known.err
+}
+
+func (p *Plan) look(ctx context.Context, domain string) (got probed) {
 	got.reach, got.err = guardProbe(ctx, p.client.cfg.Prober, domain)
 	if got.err == nil && (got.reach == nil || got.reach.Proven && !p.made.Before(got.reach.Until)) {
 		got.err = &transport.Error{Status: transport.Deferred, Reason: CodeTransport, Stage: transport.StagePlan, Retry: true}
 	}
-	p.reaches[domain] = got
-	return got.reach, got.err
+	return got
+}
+
+// maxProbes bounds how many domains of a plan are asked for at a time.
+const maxProbes = 16
+
+// lookAhead asks side by side for the domains of recipients for whom TLS comes
+// first, so that a plan waits for the slowest of them and not for the sum.
+// Others are asked for when their turn comes.
+func (p *Plan) lookAhead(ctx context.Context) {
+	p.reaches = map[string]probed{}
+	if p.client.cfg.Prober == nil {
+		return
+	}
+	for i := range p.recipients {
+		r := &p.recipients[i]
+		if v := &r.verdict; len(v.Modes) > 0 && v.Modes[0] == policy.TLS && needOf(v.TLS) != transport.Relay {
+			p.reaches[r.domain] = probed{}
+		}
+	}
+	domains := make([]string, 0, len(p.reaches))
+	for domain := range p.reaches {
+		domains = append(domains, domain)
+	}
+	results := make([]probed, len(domains))
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(maxProbes, len(domains)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(domains)); i = next.Add(1) - 1 {
+				results[i] = p.look(ctx, domains[i])
+			}
+		})
+	}
+	wg.Wait()
+	for i, domain := range domains {
+		p.reaches[domain] = results[i]
+	}
 }
 
 func guardProbe(ctx context.Context, prober transport.Prober, domain string) (reach *transport.Reach, err error) {

@@ -60,9 +60,11 @@ func (c *config) checkTransport(s *strict) {
 	case t.line == 0:
 		s.faultf(0, "transport", "missing; name a relay: transport: {smtp: {addr: \"relay.example:587\"}}")
 		return
-	case (t.smtp.line > 0) == (t.maildir.line > 0):
-		s.faultf(t.line, "transport", "must hold exactly one of smtp and maildir")
+	case !t.one():
+		s.faultf(t.line, "transport", "must hold exactly one of smtp, mx and maildir")
 		return
+	case t.mx.line > 0:
+		t.mx.check(c, s)
 	case t.maildir.line > 0:
 		c.need(s, t.maildir.line, "transport.maildir.dir", &t.maildir.dir)
 	default:
@@ -71,6 +73,17 @@ func (c *config) checkTransport(s *strict) {
 	if t.baa.line > 0 {
 		t.baa.check(s, "transport.baa", true)
 	}
+}
+
+// one reports that exactly one way to send is configured.
+func (t *transportConfig) one() bool {
+	n := 0
+	for _, line := range []int{t.smtp.line, t.mx.line, t.maildir.line} {
+		if line > 0 {
+			n++
+		}
+	}
+	return n == 1
 }
 
 func (t *smtpConfig) check(s *strict) {

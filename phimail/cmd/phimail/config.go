@@ -40,6 +40,7 @@ type transportConfig struct {
 	line    int
 	smtp    smtpConfig
 	maildir maildirConfig
+	mx      mxConfig
 	baa     agreementConfig
 }
 
@@ -163,7 +164,7 @@ func (t *transportConfig) take(s *strict) setter {
 			"smtp":    t.smtp.take(s),
 			"maildir": t.maildir.take(s),
 			"baa":     t.baa.take(s, true),
-			"mx":      s.later,
+			"mx":      t.mx.take(s),
 			"ses":     s.later,
 			"routes":  s.later,
 		})

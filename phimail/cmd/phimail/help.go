@@ -206,7 +206,7 @@ tenant: riverside                # stands on every record
 host_secret_file: host.key       # for send -key
 sign_clear: ""                   # smime: sign what travels by tls, with smime.sign_cert
 require_fips: false              # refuse to run unless GODEBUG=fips140=on
-transport:                       # smtp or maildir
+transport:                       # smtp, mx or maildir
   smtp:
     addr: "relay.example:587"
     tls: starttls                # or implicit; the default is implicit on port 465
@@ -221,7 +221,7 @@ transport:                       # smtp or maildir
     enforces_tls: {signed: 2026-01-10, document: "relay TLS policy 7"}
                                  # its promise of TLS onward; gives assurance attested
     rewrites_links: false        # whether it alters links (click tracking): then no escrow
-  # maildir: {dir: out}          # no TLS: takes encrypted messages only
+` + helpConfigMX + `  # maildir: {dir: out}          # no TLS: takes encrypted messages only
   baa: {party: "Relay Inc", signed: 2026-01-10, expires: 2028-01-10, document: "BAA-2026-004"}
 modes: [smime, pgp, tls, escrow] # order of preference; pgp is not set up so far
 tls_assurance: attested          # the least for tls: recipient (the default) or attested

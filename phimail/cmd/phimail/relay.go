@@ -32,6 +32,13 @@ func (a *app) openTransport(c *config) (*carrier, error) {
 		}
 		return newCarrier(t, nil), nil
 	}
+	if c.transport.mx.line > 0 {
+		d, err := a.openMX(c)
+		if err != nil {
+			return nil, err
+		}
+		return newCarrier(d, nil), nil
+	}
 	sc, err := a.smtpConfig(c)
 	if err != nil {
 		return nil, err
@@ -159,6 +166,10 @@ func (a *app) secret(c *config, env, file value[string]) (string, error) {
 // relay connects, and says what was verified.
 func (e *examination) relay(ctx context.Context, c *config) {
 	const name = "relay"
+	if c.transport.mx.line > 0 {
+		e.direct(ctx, c)
+		return
+	}
 	t, err := e.app.openTransport(c)
 	if err != nil {
 		walk(err, func(err error) { e.note(name, checkFail, err.Error(), "correct the configuration") })

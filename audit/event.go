@@ -19,6 +19,10 @@ const (
 	// KindHold tells what was decided on a message that was kept for review:
 	// Status is "released", "rejected" or "expired", RecordRef names it.
 	KindHold Kind = "hold"
+	// KindRecord tells of a change of the records on file: Decision is the kind
+	// of record, RecordRef its ID, Status "recorded", "withdrawn" or "failed"
+	// (it was announced and could not be stored), Actor who made it.
+	KindRecord Kind = "record"
 	// KindRepair tells of a torn last write that was cut off.
 	KindRepair Kind = "repair"
 	// KindEscrow tells what happened to an escrow item, EscrowID: Status is

@@ -84,12 +84,8 @@ func (t *Transport) observeLookUp(d *Destination) {
 	if t.cfg.Observer == nil {
 		return
 	}
-	if d.PolicyErr != nil && d.PolicyErr.Reason == transport.ErrFetch {
-		r := TLSResult{Domain: d.Domain, PolicyType: PolicySTS, Code: string(d.PolicyErr.Reason), Failure: FailSTSFetch}
-		if _, ok := errors.AsType[*transport.CertificateError](d.PolicyErr.Cause); ok {
-			r.Failure = FailWebPKI
-		}
-		t.cfg.Observer.ObserveTLS(r)
+	if failure := policyFailure(d.PolicyErr); failure != "" {
+		t.cfg.Observer.ObserveTLS(TLSResult{Domain: d.Domain, PolicyType: PolicySTS, Failure: failure, Code: string(d.PolicyErr.Reason)})
 	}
 	for i := range d.Servers {
 		s := &d.Servers[i]
@@ -113,6 +109,23 @@ func (t *Transport) observeLookUp(d *Destination) {
 		}
 		t.cfg.Observer.ObserveTLS(r)
 	}
+}
+
+// policyFailure is why a policy that is announced could not be had, "" where
+// nobody knows or none is.
+func policyFailure(e *transport.Error) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.Reason == transport.ErrPolicyText:
+		return FailSTSInvalid
+	case e.Reason != transport.ErrFetch:
+		return ""
+	}
+	if _, ok := errors.AsType[*transport.CertificateError](e.Cause); ok {
+		return FailWebPKI
+	}
+	return FailSTSFetch
 }
 
 // failureOf is the result type of RFC 8460 section 4.3. It is not told where TLS

@@ -249,6 +249,10 @@ func stsCases() []stsCase {
 	second := yes
 	second.taker, second.spared = "listed.second.example", "mx.second.example"
 	good := policy("enforce", "mx.@")
+	// It was in force when it was fetched, and nothing is kept of it: see
+	// TestPolicyHoldsAfterItIsRemoved.
+	once := yes
+	once.proof = nil
 	return []stsCase{
 		{name: "valid", document: good, want: yes},
 		{name: "wildcard", document: policy("enforce", "other.@", "*.@"), want: yes},
@@ -263,6 +267,7 @@ func stsCases() []stsCase {
 		{name: "wrongtype", document: spoilt(func(d *transporttest.Document) { d.Type = "text/html" }), want: unproven},
 		{name: "malformed", document: spoilt(func(d *transporttest.Document) { d.Body = strings.Replace(d.Body, "STSv1", "STSv2", 1) }), want: unproven},
 		{name: "nomaxage", document: spoilt(func(d *transporttest.Document) { d.Body = strings.Replace(d.Body, "max_age", "min_age", 1) }), want: unproven},
+		{name: "maxage0", document: spoilt(func(d *transporttest.Document) { d.Body = strings.Replace(d.Body, "604800", "0", 1) }), want: once},
 		{name: "gone", document: func(string) transporttest.Document { return transporttest.Document{} }, want: unproven},
 		{name: "stall", document: spoilt(func(d *transporttest.Document) { d.Stall = true }), want: unproven},
 		{name: "drip", document: spoilt(func(d *transporttest.Document) { d.Drip = 100 * time.Millisecond }), want: unproven},

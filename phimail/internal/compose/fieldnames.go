@@ -44,8 +44,8 @@ func (r *Rules) allows(name string) bool {
 // isKnownExtra reports whether lower is a field that says nothing about who
 // sends to whom and lowers no protection: RFC 2369, 2919 and 8058 (lists), 3834
 // (automatic messages), 5322 section 3.6.5, 2156 (importance), 8098 (receipts),
-// 7293 (the address must not have changed hands), 6758, 3458, 5064 and customary
-// ones.
+// 7293 (the address must not have changed hands), 6758, 3458, 5064, 8460 (reports
+// of TLS) and customary ones.
 func isKnownExtra(lower string) bool {
 	switch lower {
 	case "list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post",
@@ -55,7 +55,8 @@ func isKnownExtra(lower string) bool {
 		"disposition-notification-to", "disposition-notification-options", "original-message-id",
 		"require-recipient-valid-since", "mt-priority", "message-context", "archived-at",
 		"organization", "user-agent", "feedback-id", "thread-topic", "thread-index",
-		"accept-language", "autocrypt", "openpgp", "bimi-selector":
+		"accept-language", "autocrypt", "openpgp", "bimi-selector",
+		"tls-report-domain", "tls-report-submitter":
 		return true
 	}
 	return false

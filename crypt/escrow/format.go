@@ -197,27 +197,93 @@ func (r *sealing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes the sealed form without another copy.
-func (r *sealing) WriteTo(w io.Writer) (total int64, err error) {
-	for {
-		if len(r.rest) > 0 {
-			n, err := w.Write(r.rest)
-			total += int64(n)
-			if err != nil {
-				return total, err
-			}
+// WriteTo writes the sealed form without another copy. A plaintext that writes
+// itself is sealed where it lies.
+func (r *sealing) WriteTo(w io.Writer) (int64, error) {
+	c := &chunker{sealing: r, w: w}
+	c.put(r.rest)
+	r.rest = nil
+	if source, ok := r.plain.(io.WriterTo); ok && c.err == nil && r.err == nil && r.index == 0 {
+		_, err := source.WriteTo(c)
+		r.err = c.close(err)
+	}
+	for c.err == nil && r.err == nil {
+		if r.err = r.fill(); r.err == nil {
+			c.put(r.rest)
 			r.rest = nil
 		}
-		if r.err == nil {
-			r.err = r.fill()
+	}
+	switch {
+	case c.err != nil:
+		return c.total, c.err
+	case r.err == io.EOF:
+		return c.total, nil
+	}
+	return c.total, r.err
+}
+
+// chunker seals what is written to it, and writes that on.
+type chunker struct {
+	*sealing
+
+	w     io.Writer
+	total int64
+	have  int // bytes of the next chunk, in sealing.in
+	err   error
+	long  bool // more was written than the header says
+}
+
+func (c *chunker) put(b []byte) {
+	if len(b) == 0 || c.err != nil {
+		return
+	}
+	n, err := c.w.Write(b)
+	c.total += int64(n)
+	c.err = err
+}
+
+func (c *chunker) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 && c.err == nil {
+		size := int(min(c.left, ChunkSize)) //nolint:gosec // at most ChunkSize
+		if size == 0 {
+			c.long = true
+			return 0, &crypt.Error{Reason: crypt.ErrEntity}
 		}
-		switch {
-		case r.err == io.EOF:
-			return total, nil
-		case r.err != nil:
-			return total, r.err
+		if c.have == 0 && len(p) >= size {
+			c.chunk(p[:size])
+			p = p[size:]
+			continue
+		}
+		n := copy(c.in[c.have:size], p)
+		p = p[n:]
+		if c.have += n; c.have == size {
+			c.chunk(c.in[:size])
+			c.have = 0
 		}
 	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	return written, nil
+}
+
+func (c *chunker) chunk(plain []byte) {
+	aad, _ := c.next()
+	c.put(c.aead.Seal(c.out[:0], nil, plain, aad))
+}
+
+// close is how the plaintext ended: io.EOF if all of it, and no more, was there.
+func (c *chunker) close(err error) error {
+	switch {
+	case c.err != nil:
+		return nil // the writer's, not the plaintext's
+	case err != nil || c.long || c.left > 0:
+		return plainError(err)
+	case c.index < c.count: // an empty plaintext has one chunk
+		c.chunk(nil)
+	}
+	return io.EOF
 }
 
 // opening is the plaintext of a sealed form, as a reader. It yields nothing of a

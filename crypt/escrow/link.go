@@ -40,6 +40,9 @@ func ParseLink(text string) (Link, error) {
 		if err != nil {
 			break
 		}
+		if before, after, ok := strings.Cut(u.Path, "#"); ok && u.Fragment == "" {
+			u.Path, u.Fragment = before, after // it was percent-encoded into the path
+		}
 		if l, ok := linkOf(u); ok {
 			return l, nil
 		}

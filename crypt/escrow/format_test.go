@@ -104,15 +104,22 @@ func TestWhatWasAlteredDoesNotOpen(t *testing.T) {
 	chunk := func(b []byte, i int) []byte { return b[escrow.HeaderSize+i*cell:][:cell] }
 	other := sealedForm(t, plain, "") // another sealing of the same: other nonces, the same key
 	tests := map[string]func(b []byte) []byte{
-		"nothing":           func([]byte) []byte { return nil },
-		"half a header":     func(b []byte) []byte { return b[:40] },
-		"header only":       func(b []byte) []byte { return b[:escrow.HeaderSize] },
-		"one byte less":     func(b []byte) []byte { return b[:len(b)-1] },
-		"one byte more":     func(b []byte) []byte { return append(b, 0) },
-		"last chunk gone":   func(b []byte) []byte { return b[:escrow.HeaderSize+3*cell] },
-		"first chunk gone":  func(b []byte) []byte { return append(b[:escrow.HeaderSize:escrow.HeaderSize], b[escrow.HeaderSize+cell:]...) },
-		"chunk twice":       func(b []byte) []byte { copy(chunk(b, 1), chunk(b, 0)); return b },
-		"chunks swapped":    func(b []byte) []byte { c := bytes.Clone(chunk(b, 0)); copy(chunk(b, 0), chunk(b, 1)); copy(chunk(b, 1), c); return b },
+		"nothing":         func([]byte) []byte { return nil },
+		"half a header":   func(b []byte) []byte { return b[:40] },
+		"header only":     func(b []byte) []byte { return b[:escrow.HeaderSize] },
+		"one byte less":   func(b []byte) []byte { return b[:len(b)-1] },
+		"one byte more":   func(b []byte) []byte { return append(b, 0) },
+		"last chunk gone": func(b []byte) []byte { return b[:escrow.HeaderSize+3*cell] },
+		"first chunk gone": func(b []byte) []byte {
+			return append(b[:escrow.HeaderSize:escrow.HeaderSize], b[escrow.HeaderSize+cell:]...)
+		},
+		"chunk twice": func(b []byte) []byte { copy(chunk(b, 1), chunk(b, 0)); return b },
+		"chunks swapped": func(b []byte) []byte {
+			c := bytes.Clone(chunk(b, 0))
+			copy(chunk(b, 0), chunk(b, 1))
+			copy(chunk(b, 1), c)
+			return b
+		},
 		"shorter by header": func(b []byte) []byte { b[escrow.HeaderSize-2]--; return b[:escrow.HeaderSize+2*cell] },
 	}
 	for i := range escrow.HeaderSize {

@@ -327,7 +327,9 @@ func TestFactorsAreNotMixed(t *testing.T) {
 
 func TestNetworksAreLimited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *escrow.Config, gc *escrow.GateConfig) { gc.NetworkAttempts, gc.Attempts, gc.RecordNetwork = 3, 20, true })
+	w := newWorld(t, func(_ *escrow.Config, gc *escrow.GateConfig) {
+		gc.NetworkAttempts, gc.Attempts, gc.RecordNetwork = 3, 20, true
+	})
 	ctx := t.Context()
 	m := w.published(t, job(entity))
 	from := func(addr string) error {

@@ -370,7 +370,7 @@ func FuzzHandler(f *testing.F) {
 		r.Header.Set("Content-Type", contentType)
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
-		if len(store.list) > 0 && (method != http.MethodPost || u.Query().Get("t") != strings.SplitN(link, "t=", 2)[1] || store.list[0].Address != adaKey) {
+		if len(store.list) > 0 && (method != http.MethodPost || store.list[0].Address != adaKey) {
 			t.Errorf("%s %s recorded something", method, target)
 		}
 	})

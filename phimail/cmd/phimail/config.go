@@ -76,6 +76,7 @@ type dkimConfig struct {
 type policyConfig struct {
 	classifier, subject, onPartial value[string]
 	detector                       detectorConfig
+	records                        recordsConfig
 }
 
 type auditConfig struct {
@@ -232,13 +233,12 @@ func (c *config) takeDKIM(s *strict) setter {
 func (p *policyConfig) take(s *strict) setter {
 	return func(key string, n *yaml.Node) {
 		keys := map[string]setter{
-			"classifier":    s.text(&p.classifier),
-			"rules":         s.later,
-			"subject":       s.text(&p.subject),
-			"on_partial":    s.text(&p.onPartial),
-			"consent_file":  s.later,
-			"suppress_file": s.later,
+			"classifier": s.text(&p.classifier),
+			"rules":      s.later,
+			"subject":    s.text(&p.subject),
+			"on_partial": s.text(&p.onPartial),
 		}
+		maps.Copy(keys, p.records.keys(s))
 		maps.Copy(keys, p.detector.keys(s))
 		s.mapping(key, n, keys)
 	}

@@ -254,6 +254,8 @@ policy:
   # allow: ["(555) 010-2000", "@clinic.example"]   # the clinic's own; tells nobody
   subject: "Secure message"      # what an encrypted message shows outside
   on_partial: refuse             # or deliverable: send to those who can be served
+  consent_file: consent.jsonl    # what patients agreed to, and what they want
+  suppress_file: suppress.jsonl  # whom not to write to
 audit:
   file: audit.jsonl
   pseudonym_key_file: audit.hmac # default: the log's name with .hmac
@@ -280,4 +282,4 @@ oaep takes the place of the default, and standard is refused for RSA keys.
 With sign_clear: smime also what goes by tls is signed, as multipart/signed with a
 protected header; a sender without a certificate is then refused. For that alone
 the smime block needs sign_cert and sign_key only.
-`
+` + helpRecords

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"github.com/phimail/sdk/policy"
+	"github.com/phimail/sdk/policy/records"
+	"github.com/phimail/sdk/policy/records/recordfile"
+)
+
+// recordsConfig are the keys of the block policy that name what is on file about
+// recipients and patients.
+type recordsConfig struct {
+	consent, suppress value[string]
+}
+
+func (r *recordsConfig) keys(s *strict) map[string]setter {
+	return map[string]setter{
+		"consent_file":  s.text(&r.consent),
+		"suppress_file": s.text(&r.suppress),
+	}
+}
+
+// suppressions are what a suppress_file may hold: whoever may write it can stop
+// mail, and nothing else.
+func suppressions() []policy.RecordKind {
+	return []policy.RecordKind{policy.Bounce, policy.Complaint, policy.Unsubscribe, policy.Preference}
+}
+
+// records opens the files, nil if none is configured. A plan makes none that is
+// missing.
+func (c *config) records(planning bool) (policy.Records, error) {
+	var list []policy.Records
+	for _, f := range []struct {
+		file  value[string]
+		kinds []policy.RecordKind
+	}{{c.policy.records.consent, nil}, {c.policy.records.suppress, suppressions()}} {
+		if f.file.v == "" {
+			continue
+		}
+		file, err := recordfile.Open(recordfile.Config{
+			Path: c.path(f.file), ReadOnly: planning, Tenant: c.tenant.v, Kinds: f.kinds,
+		})
+		if err != nil {
+			return nil, c.fault(f.file.line, f.file.key, err.Error())
+		}
+		list = append(list, file)
+	}
+	switch len(list) {
+	case 0:
+		return nil, nil //nolint:nilnil // no files are a configuration, not a fault
+	case 1:
+		return list[0], nil
+	}
+	return records.Merge(list...), nil
+}
+
+const helpRecords = `
+consent_file and suppress_file hold records, one JSON object a line, which people may
+write by hand; "#" begins a comment. For example:
+
+  {"kind":"unsubscribe","address":"ada@example.org","at":"2026-11-02","source":"letter"}
+  {"kind":"plain-email","patient":"pat-1001","address":"ada@example.org",
+   "at":"2026-10-05","by":"front-desk","wording":"warning 3"}   (all on one line)
+  {"kind":"unsubscribe","withdrawn":true,"address":"ada@example.org","at":"2026-12-01"}
+
+  kind       in either file: bounce, complaint, unsubscribe, preference (with modes; none
+             means no e-mail); in consent_file only: plain-email (warned, and still wants
+             it), authorization (for marketing), opt-in, verified-address, patient-address
+  address    in whole; patient: as in send -patient; a record needs one or both, and
+             plain-email both: it counts for mail to that address about that patient
+  at         2026-11-02 or 2026-11-02T09:30:00Z. bounce, complaint, unsubscribe and
+             preference may leave it out, and then always were
+  expires    when it ends; modes: ["escrow", "smime"]; withdrawn: true takes all of this
+             kind up to then back
+  wording    the document, needed for plain-email and authorization; by, source: who
+             recorded it, and how it came; tenant: default is that of this file
+
+Lines are only added. A file that is missing is made by send, empty. Lines that the
+library writes end with a "sum" over all that stands before: if one of those was
+changed or removed, nothing is sent.
+`

@@ -18,6 +18,9 @@ func (e *RecipientError) words() string {
 	if reason, ok := strings.CutPrefix(e.Code, string(transport.ErrCertificate)+"-"); ok {
 		return "the relay's certificate was refused: " + certificateWords(transport.CertificateReason(reason))
 	}
+	if said := domainWords(code, e.stage() == string(transport.StageLookup)); said != "" {
+		return said
+	}
 	switch code {
 	case transport.ErrAssurance:
 		return "the relay's TLS is known to reach the relay only; attest that it enforces TLS onward, use one that offers REQUIRETLS, or a sealed mode"
@@ -68,5 +71,40 @@ func certificateWords(r transport.CertificateReason) string {
 		return "its key is not among the pinned ones"
 	default:
 		return string(r)
+	}
+}
+
+// domainWords are about the recipient's domain: what a look-up found.
+func domainWords(r transport.Reason, lookedUp bool) string {
+	switch r {
+	case transport.ErrExcluded:
+		return "the recipient's domain is on the list of those whose TLS is not good enough"
+	case transport.ErrNoProof:
+		return "nothing proves the recipient's servers: no DANE, and no MTA-STS policy of mode enforce"
+	case transport.ErrNoMXMatch:
+		return "the MTA-STS policy of the recipient's domain names none of its servers"
+	case transport.ErrTLSA:
+		return "the TLSA records of the recipient's server can't be used"
+	case transport.ErrFetch:
+		return "the MTA-STS policy of the recipient's domain can't be fetched"
+	case transport.ErrPolicyText:
+		return "what the recipient's domain serves as its MTA-STS policy is none"
+	case transport.ErrDNSBogus:
+		return "DNSSEC says that records of the recipient's domain are forged or broken"
+	case transport.ErrDNSServFail, transport.ErrDNSAnswer:
+		return "the DNS could not say what the recipient's domain offers"
+	case transport.ErrTimeout:
+		if lookedUp {
+			return "the DNS did not say in time what the recipient's domain offers"
+		}
+		return ""
+	case transport.ErrAddress:
+		return "the recipient's server is at a private address"
+	case transport.ErrNullMX:
+		return "the recipient's domain takes no mail"
+	case transport.ErrNoDomain:
+		return "the recipient's domain does not exist, or has no server for mail"
+	default:
+		return ""
 	}
 }

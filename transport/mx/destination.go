@@ -155,3 +155,8 @@ func nobodyKnows(e *transport.Error) bool {
 func failed(status transport.Status, reason transport.Reason) *transport.Error {
 	return &transport.Error{Status: status, Reason: reason, Stage: transport.StageLookup, Retry: status != transport.Rejected}
 }
+
+// TLSAText names a record for people and records: usage, selector, matching type
+// and the first 16 hex digits of its data, or of the digest of what it holds
+// whole.
+func TLSAText(r *transport.TLSARecord) string { return dane.Text(r) }

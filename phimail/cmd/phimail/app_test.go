@@ -43,6 +43,7 @@ type world struct {
 	env      map[string]string
 	txt      map[string][]string
 	txtErr   error
+	servers  []string
 	now      time.Time
 	terminal bool
 }
@@ -66,8 +67,9 @@ func (w world) run(t *testing.T, args ...string) result {
 			}
 			return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 		},
-		signals:  func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
-		terminal: w.terminal,
+		nameServers: func() []string { return w.servers },
+		signals:     func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
+		terminal:    w.terminal,
 	}
 	code := a.run(t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}

@@ -64,6 +64,10 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 		cfg = e.config(file)
 	}
 	e.fips(cfg)
+	look := e.look(cfg)
+	if look != nil {
+		defer look.close(ctx)
+	}
 	if cfg != nil {
 		e.keyFiles(cfg)
 		e.relay(ctx, cfg)
@@ -77,6 +81,9 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 	}
 	if domain != "" {
 		e.senderRecords(ctx, domain)
+		if look != nil {
+			e.recipientDomain(ctx, look, domain)
+		}
 	}
 	return e.report()
 }

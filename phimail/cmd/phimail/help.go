@@ -173,10 +173,13 @@ const helpDoctor = `usage: phimail doctor [-config FILE] [-domain DOMAIN]
 
 Checks what can be checked without sending: the configuration, the key files, the
 relay's TLS, the dates of agreements, the DNS records (DKIM, SPF, DMARC) of the
-configured domains or of DOMAIN, and the audit log. It writes a report to standard
-output, {"checks":[{"name","status","detail","remedy"}]}, and exits with 0, or with
-78 if a check failed. A status is ok, warn, fail or skipped; skipped means that it
-could not be checked, and says nothing good.
+configured domains or of DOMAIN, what proves the servers of that domain (MX, DANE,
+MTA-STS) to those who send to it, and the audit log. DOMAIN may be a recipient's. It
+asks the resolver of probe or transport.mx, else the system's.
+
+It writes a report to standard output, {"checks":[{"name","status","detail",
+"remedy"}]}, and exits with 0, or with 78 if a check failed. A status is ok, warn,
+fail or skipped; skipped means that it could not be checked, and says nothing good.
 `
 
 const helpExit = `Exit codes of phimail send and plan. The first line that fits counts:

@@ -40,9 +40,9 @@ func main() {
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		getenv: os.Getenv, now: time.Now,
-		lookupTXT: net.DefaultResolver.LookupTXT,
-		signals:   untilSignal,
-		terminal:  isTerminal(os.Stderr),
+		lookupTXT: net.DefaultResolver.LookupTXT, nameServers: systemNameServers,
+		signals:  untilSignal,
+		terminal: isTerminal(os.Stderr),
 	}
 	os.Exit(a.run(context.Background(), os.Args[1:]))
 }
@@ -54,6 +54,7 @@ type app struct {
 	getenv         func(string) string
 	now            func() time.Time
 	lookupTXT      func(ctx context.Context, name string) ([]string, error)
+	nameServers    func() []string // of the system
 	// signals returns a context that ends when the user wants to stop.
 	signals  func(context.Context) (context.Context, context.CancelFunc)
 	terminal bool // stderr is one

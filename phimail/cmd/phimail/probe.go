@@ -147,13 +147,19 @@ func (a *app) openLookups(c *config, resolver, caFile value[string], port int, p
 
 // openProber is nil without the block.
 func (a *app) openProber(c *config) (*mx.Prober, error) {
-	b := &c.probe
-	if b.line == 0 {
+	if c.probe.line == 0 {
 		return nil, nil //nolint:nilnil // no prober is a configuration, not a fault
 	}
+	p, _, err := a.newProber(c)
+	return p, err
+}
+
+// newProber makes one as the block says, with the resolver that it asks.
+func (a *app) newProber(c *config) (*mx.Prober, *lookup.Resolver, error) {
+	b := &c.probe
 	l, err := a.openLookups(c, b.resolver, b.caFile, b.policyPort.v, b.allowPrivate.v)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pc := mx.ProberConfig{
 		Resolver: l.resolver, Fetch: l.https.Get, Port: uint16(b.port.v), AllowPrivate: b.allowPrivate.v, //nolint:gosec // checked to be a port
@@ -163,7 +169,7 @@ func (a *app) openProber(c *config) (*mx.Prober, error) {
 		pc.CacheDir = c.path(b.cacheDir)
 	}
 	if pc.RootCAs, err = c.authorities(b.caFile); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range b.exclude {
 		e := &b.exclude[i]
@@ -171,13 +177,13 @@ func (a *app) openProber(c *config) (*mx.Prober, error) {
 	}
 	p, err := mx.NewProber(pc)
 	if err == nil {
-		return p, nil
+		return p, l.resolver, nil
 	}
 	var faults []error
 	walk(err, func(e error) {
 		faults = append(faults, c.fault(b.line, "probe", strings.TrimPrefix(e.Error(), "mx: ProberConfig.")))
 	})
-	return nil, errors.Join(faults...)
+	return nil, nil, errors.Join(faults...)
 }
 
 // openCarrier opens the transport, and the Prober beside it; both are closed
@@ -192,6 +198,7 @@ func (a *app) openCarrier(c *config, pc *phimail.Config) (*carrier, error) {
 	case err != nil:
 		return nil, errors.Join(err, t.close(context.Background()))
 	case prober == nil:
+		pc.Prober = t.prober
 		return t, nil
 	}
 	pc.Prober = prober

@@ -12,6 +12,7 @@ import (
 
 	"github.com/phimail/sdk/transport"
 	"github.com/phimail/sdk/transport/maildir"
+	"github.com/phimail/sdk/transport/mx"
 	"github.com/phimail/sdk/transport/smtp"
 )
 
@@ -22,6 +23,8 @@ type carrier struct {
 
 	check func(context.Context) (*smtp.Report, error)
 	close func(ctx context.Context) error
+	// prober is what the transport itself goes by, nil where it asks nobody.
+	prober transport.Prober
 }
 
 func (a *app) openTransport(c *config) (*carrier, error) {
@@ -37,7 +40,9 @@ func (a *app) openTransport(c *config) (*carrier, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newCarrier(d, nil), nil
+		t := newCarrier(d, nil)
+		t.prober = mx.Direct{Prober: d.prober}
+		return t, nil
 	}
 	sc, err := a.smtpConfig(c)
 	if err != nil {

@@ -48,7 +48,7 @@ type Payload struct {
 // Job.Outer. Its Content-Type gets the parameters hp and, for clients that are
 // older than RFC 9788, protected-headers. An entity that is itself signed or
 // encrypted becomes the only part of a multipart/mixed, for the payload is the
-// first layer that is neither (RFC 9787 section 4.4).
+// first layer that is neither (RFC 9787, "Cryptographic Payload").
 //
 // Its errors are [*Error]: ErrEntity if the entity can't be read, its header has
 // other fields than MIME-Version and Content-*, or a field can't be written in
@@ -124,8 +124,8 @@ func withheld(name string) bool {
 		strings.EqualFold(name, hpOuter)
 }
 
-// protectedType reports whether a media type is a cryptographic layer: RFC 9787
-// section 3.
+// protectedType reports whether a media type is a cryptographic layer: RFC 9787,
+// "Cryptographic Layers".
 func protectedType(mediaType string) bool {
 	switch mediaType {
 	case "multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime":

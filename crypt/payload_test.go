@@ -139,7 +139,7 @@ func TestEntityOfAnyKindIsProtected(t *testing.T) {
 	}
 }
 
-// RFC 9787 section 4.4: the payload is the first part that is no cryptographic
+// RFC 9787, "Cryptographic Payload": it is the first part that is no cryptographic
 // layer, so a signed body must not become the payload's root.
 func TestSignedEntityIsWrapped(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ func newBouncyCastleClient(t *testing.T, w *clientWorld) mailClient {
 			t.Skip(err)
 		}
 	}
-	source, err := filepath.Abs("testdata/Receive.java")
+	source, err := filepath.Abs("testdata/MailClient.java")
 	if err != nil {
 		t.Fatal(err)
 	}

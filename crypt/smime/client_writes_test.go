@@ -11,7 +11,6 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/phimail/sdk/crypt/smime"
 	"github.com/phimail/sdk/crypt/smime/smimetest"
 )
 
@@ -47,17 +46,7 @@ func TestWeReadWhatGnuPGSealed(t *testing.T) {
 			args = append(args, "--recipient", gnupgName(w.recipients[kind]))
 		}
 		message := "From: " + clinic + "\r\nSubject: hello\r\n" + carried("enveloped-data", c.must(t, "gpgsm", append(args, "--encrypt", "inner.eml")...))
-		for _, kind := range tt.to {
-			r := newReader(t, smime.ReaderConfig{Keys: identities(w.recipients[kind]), Trust: smimetest.Pool(w.root)})
-			opened, err := r.Read(t.Context(), strings.NewReader(message))
-			if err != nil || !opened.SignedBy(address(clinic)) || string(opened.Entity) != entity {
-				t.Errorf("%+v, read by %s: %v, %v", tt, kind, opened, err)
-			}
-		}
-		stranger := newReader(t, smime.ReaderConfig{Keys: identities(w.recipients[smimetest.P256]), Trust: smimetest.Pool(w.root)})
-		if _, err := stranger.Read(t.Context(), strings.NewReader(message)); err == nil {
-			t.Errorf("%+v: read by somebody else", tt)
-		}
+		w.opensByAll(t, fmt.Sprintf("%+v", tt), message, entity, tt.to...)
 	}
 }
 
@@ -69,12 +58,10 @@ func (c gnupgClient) gnupgSigned(t *testing.T, us *smimetest.Identity, entity st
 	c.write(t, "entity", []byte(entity))
 	args := []string{"--local-user", gnupgName(us)}
 	if opaque {
-		return []byte(carried("signed-data", c.must(t, "gpgsm", append(args, "--sign", "entity")...)))
+		return signedBy(entity, c.must(t, "gpgsm", append(args, "--sign", "entity")...), true, "")
 	}
 	signature := c.must(t, "gpgsm", append(args, "--digest-algo", "SHA256", "--detach-sign", "entity")...)
-	return []byte("Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; micalg=sha-256; boundary=\"si=gned\"\r\n\r\n" +
-		"--si=gned\r\n" + entity + "\r\n--si=gned\r\nContent-Type: application/pkcs7-signature; name=smime.p7s\r\n" +
-		"Content-Transfer-Encoding: base64\r\n\r\n" + base64Lines(signature) + "\r\n--si=gned--\r\n")
+	return signedBy(entity, signature, false, "sha-256")
 }
 
 // carried is a CMS object as an entity.

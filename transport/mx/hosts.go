@@ -37,7 +37,7 @@ type host struct {
 func hostKey(s *Server, addr netip.Addr) string {
 	h := sha256.New()
 	for _, r := range s.TLSA {
-		fmt.Fprintf(h, "%d %d %d %x\n", r.Usage, r.Selector, r.MatchingType, r.Data)
+		_, _ = fmt.Fprintf(h, "%d %d %d %x\n", r.Usage, r.Selector, r.MatchingType, r.Data)
 	}
 	return strings.Join([]string{s.Name, addr.String(), s.By, s.Base, strings.Join(s.Names, ","), hex.EncodeToString(h.Sum(nil))}, " ")
 }

@@ -308,7 +308,7 @@ func (l *land) sts(t *testing.T, c *stsCase) string {
 	return domain
 }
 
-func TestMatrixOfMTASTS(t *testing.T) {
+func TestMatrixOfMTASTS(t *testing.T) { //nolint:tparallel // the requests are counted after all of them
 	t.Parallel()
 	l := newLand(t)
 	cases := stsCases()

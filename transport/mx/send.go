@@ -148,8 +148,8 @@ func (m *message) deliver(ctx context.Context, g *group) {
 		return
 	}
 	m.t.observeLookUp(dest)
-	clear := !m.env.Sealed || m.env.RequireTLS // RFC 8689 section 4.2.1 asks for a name that is proven
-	servers, err := route(dest, clear)
+	proven := !m.env.Sealed || m.env.RequireTLS // RFC 8689 section 4.2.1 asks for a name that is proven
+	servers, err := route(dest, proven)
 	if err != nil {
 		m.fail(g.items, err)
 		return
@@ -235,12 +235,14 @@ func elsewhere(e *transport.Error) bool {
 func (d *delivery) attempt(ctx context.Context, s *Server, addr netip.Addr) *transport.Result {
 	env := d.envelope()
 	if !smtpclient.Reachable(addr, d.t.cfg.AllowPrivate) {
-		return transport.Fail(len(env.To), &transport.Error{Status: transport.Deferred, Reason: transport.ErrConnect, Stage: transport.StageConnect, Retry: true, Cause: errPrivate})
+		return transport.Fail(len(env.To), &transport.Error{
+			Status: transport.Deferred, Reason: transport.ErrConnect, Stage: transport.StageConnect, Retry: true, Cause: errPrivate,
+		})
 	}
 	if err := d.t.pauses.check(pauseKey(s, addr)); err != nil {
 		return transport.Fail(len(env.To), err)
 	}
-	h := d.t.host(s, addr)
+	h := d.t.host(s, addr) //nolint:contextcheck // the end of a host that nobody uses is not the caller's
 	if h == nil || !h.pool.Enter() {
 		return transport.Fail(len(env.To), errClosed())
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -75,7 +75,7 @@ func NewPolicyServer(ca *CA, addr string) (*PolicyServer, error) {
 	}
 	s.http = http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:  log.New(io.Discard, "", 0), // handshakes that a client ends are what tests want
+		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // handshakes that a client ends are what tests want
 		TLSConfig: &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12},
 	}
 	s.wg.Go(func() { _ = s.http.ServeTLS(ln, "", "") }) // ends with Close

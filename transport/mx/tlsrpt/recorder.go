@@ -107,7 +107,7 @@ func (r *Recorder) ObserveTLS(res mx.TLSResult) {
 	}
 	r.add(dateOf(now), policyOf(&res), detailOf(&res), 1)
 	if r.cfg.Dir != "" && now.Sub(r.flushed) >= flushEvery {
-		r.flush(now)
+		_ = r.flush(now) // what can't be written stays, and Close tells
 	}
 }
 
@@ -278,9 +278,14 @@ func (c *count) result() PolicyResult {
 		res.Failures = append(res.Failures, d)
 	}
 	slices.SortFunc(res.Failures, func(a, b FailureDetail) int {
-		return strings.Compare(a.Type+"\x00"+a.Host+"\x00"+a.ReceivingIP+"\x00"+a.SendingIP+"\x00"+a.Code, b.Type+"\x00"+b.Host+"\x00"+b.ReceivingIP+"\x00"+b.SendingIP+"\x00"+b.Code)
+		return strings.Compare(a.sortKey(), b.sortKey())
 	})
 	return res
+}
+
+// sortKey gives the details of a report a fixed order.
+func (f *FailureDetail) sortKey() string {
+	return strings.Join([]string{f.Type, f.Host, f.ReceivingIP, f.SendingIP, f.Code}, "\x00")
 }
 
 // Forget lets go of a day, once its reports were sent.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -206,7 +207,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	for i := range 1000 { // policies
 		res := good("d2.example")
-		res.Policy = []string{fmt.Sprint(i), strings.Repeat("x", 5000)}
+		res.Policy = []string{strconv.Itoa(i), strings.Repeat("x", 5000)}
 		res.MXHosts = make([]string, 5000)
 		r.ObserveTLS(res)
 	}

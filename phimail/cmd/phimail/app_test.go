@@ -154,6 +154,8 @@ func TestHelpGoesToStandardOutput(t *testing.T) {
 		{[]string{"doctor", "-h"}, "usage: phimail doctor"},
 		{[]string{"help", "config"}, "pseudonym_key_file"},
 		{[]string{"help", "exit"}, "76   unknown"},
+		{[]string{"tls-report", "-h"}, "usage: phimail tls-report"},
+		{[]string{"help", "config"}, "local_addrs"},
 	} {
 		r := world{}.run(t, tt.args...)
 		if r.code != exitOK || !strings.Contains(r.stdout, tt.want) || r.stderr != "" {

@@ -20,7 +20,7 @@ Commands:
 `)
 	for _, c := range commands() {
 		if c.run != nil {
-			_, _ = fmt.Fprintf(&b, "    %-8s %s\n", c.name, c.summary)
+			_, _ = fmt.Fprintf(&b, "    %-10s %s\n", c.name, c.summary)
 		}
 	}
 	b.WriteString(`
@@ -74,6 +74,7 @@ func helpTexts() map[string]string {
 		"escrow":           helpEscrow,
 		"config":           helpConfig,
 		"exit":             helpExit,
+		"tls-report":       helpTLSReport,
 	}
 }
 

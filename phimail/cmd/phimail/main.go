@@ -110,6 +110,7 @@ func commands() []command {
 		{"doctor", "check configuration, keys, relay and DNS", (*app).doctor},
 		{"portal", "serve the pages on which recipients read escrow messages", (*app).portal},
 		{"escrow", "recall or unlock an escrow message", (*app).escrow},
+		{"tls-report", "say how TLS with recipients' servers went, for their owners", (*app).tlsReport},
 		{"help", "explain a command, the exit codes or the configuration file", (*app).help},
 		{name: "enqueue"}, {name: "worker"}, {name: "outbox"}, {name: "policy"},
 		{name: "hold"},

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/phimail/sdk/audit"
 	"github.com/phimail/sdk/transport/transporttest"
@@ -133,7 +135,7 @@ func TestSendToTheRecipientsOwnServers(t *testing.T) {
 	t.Parallel()
 	w := newOutside(t)
 	benign := transporttest.Script{}
-	w.domain(t, "sts.example", dnsworld.Unsigned, benign, announced)
+	w.domain(t, "sts.example", dnsworld.Unsigned, benign, announced, `_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@sts.example,https://r.sts.example/"`)
 	w.domain(t, "dane.example", dnsworld.Signed, benign, "TLSA")
 	w.domain(t, "plain.example", dnsworld.Unsigned, benign)
 	w.domain(t, "testing.example", dnsworld.Unsigned, benign, announced)
@@ -186,6 +188,43 @@ func TestSendToTheRecipientsOwnServers(t *testing.T) {
 		})
 	}
 	w.reports(t)
+	w.reported(t)
+}
+
+// reported sends the report for a domain to where its owner wants it.
+func (w *outside) reported(t *testing.T) {
+	t.Helper()
+	today := time.Now().UTC().Format(time.DateOnly)
+	r := world{}.run(t, "tls-report", "-config", w.config, "-day", today)
+	r.want(t, exitOK, "")
+	n := 0
+	for line := range strings.Lines(r.stdout) {
+		var got tlsReportJSON
+		if err := json.Unmarshal([]byte(line), &got); err != nil || got.Report.Validate() != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if n++; got.Domain == "sts.example" && (len(got.Mail) != 1 || got.Mail[0] != "tls@sts.example" || len(got.HTTPS) != 1) {
+			t.Errorf("%s", line)
+		}
+	}
+	if n < 6 {
+		t.Errorf("%d reports: %s", n, r.stdout)
+	}
+	message := world{}.run(t, "tls-report", "-config", w.config, "-day", today, "-domain", "sts.example")
+	message.want(t, exitOK, "")
+	sent := world{stdin: message.stdout}.run(t, "send", "-config", w.config, "-t")
+	sent.want(t, exitOK, "")
+	taken := w.servers["sts.example"].Messages()
+	if last := string(taken[len(taken)-1].Data); !strings.Contains(last, "application/tlsrpt+gzip") || !strings.Contains(last, "TLS-Report-Domain: sts.example") {
+		t.Errorf("%s", last)
+	}
+	world{}.run(t, "tls-report", "-config", w.config, "-day", today, "-domain", "dane.example").want(t, exitData, "no report by mail")
+	world{}.run(t, "tls-report", "-config", w.config, "-domain", "sts.example").want(t, exitData, "nothing was counted")
+	world{}.run(t, "tls-report", "-config", w.config, "-day", "soon").want(t, exitUsage, "-day must be a day")
+	world{}.run(t, "tls-report", "-config", w.config, "-day", today, "-forget").want(t, exitOK, "")
+	if r := (world{}).run(t, "tls-report", "-config", w.config, "-day", today); r.stdout != "" {
+		t.Errorf("a day that was forgotten: %s", r.stdout)
+	}
 }
 
 // evidence holds the receipt and the log against what was proven.

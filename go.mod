@@ -41,4 +41,7 @@ require software.sslmate.com/src/go-pkcs12 v0.7.4
 // Tests only: no goroutine is left behind (MIT).
 require go.uber.org/goleak v1.3.0
 
-require github.com/cloudflare/circl v1.6.3 // indirect
+require (
+	github.com/cloudflare/circl v1.6.3 // indirect
+	github.com/stretchr/testify v1.11.1 // indirect
+)

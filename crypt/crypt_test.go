@@ -20,7 +20,7 @@ func TestErrorsMatchTheirReasonAndClass(t *testing.T) {
 	keys := []crypt.Reason{
 		crypt.ErrNoKey, crypt.ErrNotFound, crypt.ErrExpired, crypt.ErrNotYetValid, crypt.ErrRevoked, crypt.ErrRevocation,
 		crypt.ErrWrongAddress, crypt.ErrPurpose, crypt.ErrUsage, crypt.ErrUntrusted, crypt.ErrWeak, crypt.ErrUnsupported, crypt.ErrChanged, crypt.ErrUnproven,
-		crypt.ErrSubkeyExpired, crypt.ErrForm,
+		crypt.ErrSubkeyExpired, crypt.ErrForm, crypt.ErrBadKey,
 	}
 	others := []crypt.Reason{
 		crypt.ErrSource, crypt.ErrSigner, crypt.ErrFIPS, crypt.ErrEntity, crypt.ErrWrite, crypt.ErrMalformed, crypt.ErrIntegrity,

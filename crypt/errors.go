@@ -30,6 +30,7 @@ const (
 	ErrChanged       Reason = "key-changed"    // another key than the one that was used before
 	ErrSubkeyExpired Reason = "subkey-expired" // the key is good, its part for encryption has expired; also ErrExpired
 	ErrForm          Reason = "key-form"       // only newer programs read it, and nobody said that the recipient has one
+	ErrBadKey        Reason = "key-malformed"  // what was found is no key in the form that its source prescribes
 	ErrUnproven      Reason = "key-unproven"   // found, but without the proof that its source needs
 )
 
@@ -92,7 +93,7 @@ func (r Reason) key() bool {
 	switch r {
 	case ErrNoKey, ErrNotFound, ErrExpired, ErrNotYetValid, ErrRevoked, ErrRevocation, ErrWrongAddress, ErrPurpose, ErrUsage,
 		ErrUntrusted, ErrWeak, ErrUnsupported, ErrChanged, ErrUnproven,
-		ErrSubkeyExpired, ErrForm:
+		ErrSubkeyExpired, ErrForm, ErrBadKey:
 		return true
 	default:
 		return false
@@ -123,6 +124,7 @@ var words = map[Reason]string{
 	ErrChanged:       "another key was used for the recipient before; ask them by another way whether the new one is theirs",
 	ErrSubkeyExpired: "the part of the recipient's key that is for encryption has expired; get a new one from them",
 	ErrForm:          "only newer programs read the recipient's key; allow its form for them, if they have one",
+	ErrBadKey:        "what was found for the recipient is no key in the form that its source prescribes; ask their domain to mend it",
 	ErrUnproven:      "a key of the recipient was found without the proof that it is theirs, such as DNSSEC's",
 	ErrSource:        "the source of keys failed; check it, then try again",
 	ErrSigner:        "the signing key is missing, unfit or failed; check the configuration",

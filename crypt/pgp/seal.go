@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"errors"
 	"io"
 	"net/mail"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/internal/fault"
 	"github.com/phimail/sdk/crypt/internal/mailbox"
+	"github.com/phimail/sdk/crypt/internal/pinning"
 )
 
 // bufferSize is large enough that the cipher, not the reading, takes the time.
@@ -42,7 +42,7 @@ func (s *Sealer) Seal(ctx context.Context, w io.Writer, job *crypt.Job) (sealed 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.pin(ctx, job); err != nil {
+	if err := pinning.Use(ctx, s.pins, mode, job); err != nil {
 		return nil, err
 	}
 	if err := write(w, payload, recipients, in, signer, now); err != nil {
@@ -93,27 +93,6 @@ func (s *Sealer) recipient(to *mail.Address, key *crypt.Key, now time.Time) (*ch
 	}
 	c.source = key.Source
 	return c, nil
-}
-
-// pin remembers the discovered keys of a job, before anything is written.
-func (s *Sealer) pin(ctx context.Context, job *crypt.Job) (err error) {
-	defer fault.Guard(crypt.ErrSource, &err)
-	for i := range job.To {
-		to := &job.To[i]
-		if !to.Key.Discovered {
-			continue
-		}
-		if s.pins == nil {
-			return fail(crypt.ErrUnproven)
-		}
-		if err := s.pins.Pin(ctx, mode, to.Address, &to.Key); err != nil {
-			if errors.Is(err, crypt.ErrChanged) {
-				return fail(crypt.ErrChanged)
-			}
-			return fault.Foreign(crypt.ErrSource, err)
-		}
-	}
-	return nil
 }
 
 // write writes the entity around the encrypted message.

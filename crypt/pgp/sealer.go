@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
-	"github.com/phimail/sdk/crypt/internal/fault"
+	"github.com/phimail/sdk/crypt/internal/pinning"
 )
 
 const mode = "pgp"
@@ -83,24 +83,12 @@ func (s *Sealer) Find(ctx context.Context, from, to mail.Address) (crypt.Key, er
 	}
 	key := newKey(c, aead)
 	if key.Discovered {
-		if key.Pinned, err = s.pinned(ctx, to); err != nil {
+		if key.Pinned, err = pinning.Of(ctx, s.pins, mode, to); err != nil {
 			return crypt.Key{}, err
 		}
 	}
 	s.parsed.add(c.key)
 	return key, nil
-}
-
-func (s *Sealer) pinned(ctx context.Context, to mail.Address) (fingerprint string, err error) {
-	if s.pins == nil {
-		return "", fail(crypt.ErrUnproven)
-	}
-	defer fault.Guard(crypt.ErrSource, &err)
-	fingerprint, err = s.pins.Pinned(ctx, mode, to)
-	if err != nil {
-		return "", fault.Foreign(crypt.ErrSource, err)
-	}
-	return fingerprint, nil
 }
 
 var _ crypt.Sealer = (*Sealer)(nil)

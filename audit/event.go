@@ -23,6 +23,10 @@ const (
 	// of record, RecordRef its ID, Status "recorded", "withdrawn" or "failed"
 	// (it was announced and could not be stored), Actor who made it.
 	KindRecord Kind = "record"
+	// KindKey tells that a discovered key of a recipient is not the one that was
+	// used before: Fingerprints are the old and the new one, KeySource is where it
+	// was found, and Reason is "accepted", "held" or "refused".
+	KindKey Kind = "key"
 	// KindRepair tells of a torn last write that was cut off.
 	KindRepair Kind = "repair"
 	// KindEscrow tells what happened to an escrow item, EscrowID: Status is

@@ -149,6 +149,7 @@ func (p *Plan) decide(ctx context.Context) {
 			p.checkParty(i, facts.Recipients[i].Offer)
 		}
 	}
+	p.judgeKeys(ctx, offers)
 	if err := p.replaceSubject(ctx, decision.Verdicts); err != nil {
 		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDuty}, dutyReason)
 	}

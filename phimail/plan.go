@@ -41,7 +41,9 @@ type planned struct {
 	carry transport.Assurance
 	reach *transport.Reach
 	// key and the subject outside are of sealed modes.
-	key     crypt.Key
+	key crypt.Key
+	// change is set if another key was used before, also if this one is refused.
+	change  *keyChange
 	subject string
 	// access is of mode Escrow.
 	access  crypt.Access

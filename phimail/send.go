@@ -84,7 +84,7 @@ func (a *attempt) intend(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 		defer cancel()
 	}
-	err := a.plan.client.cfg.Audit.Append(ctx, a.events)
+	err := a.plan.client.cfg.Audit.Append(ctx, append(a.keyEvents(), a.events...))
 	if err == nil {
 		return nil
 	}

@@ -23,6 +23,7 @@ func (c *config) check(s *strict) {
 	c.checkPolicy(s)
 	c.probe.check(c, s)
 	c.checkSMIME(s)
+	c.checkDiscover(s)
 	c.checkPGP(s)
 	c.checkSignClear(s)
 	c.checkEscrow(s)

@@ -72,6 +72,8 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 		e.keyFiles(cfg)
 		e.relay(ctx, cfg)
 		e.smime(ctx, cfg)
+		e.pgp(ctx, cfg)
+		e.discover(ctx, cfg)
 		e.agreements(cfg)
 		e.auditLog(ctx, cfg)
 		e.dkimRecords(ctx, cfg)

@@ -140,30 +140,8 @@ func (e *examination) recipients(ctx context.Context, c *config, files *smime.Ce
 		e.note(name, checkWarn, "there is no recipient's certificate, so nothing can be sent by smime", "put recipients' certificates where certs says")
 		return
 	}
-	usable, ending, reasons := 0, 0, map[string]int{}
-	for _, to := range addresses {
-		key, err := sealer.Find(ctx, fromAddress(c), to)
-		switch ce, ok := errors.AsType[*crypt.Error](err); {
-		case err == nil:
-			usable++
-			if key.NotAfter.Sub(e.app.now()) < soon {
-				ending++
-			}
-		case ok:
-			reasons[string(ce.Reason)]++
-		default:
-			reasons[string(crypt.ErrSource)]++
-		}
-	}
-	parts := []string{
-		fmt.Sprintf("%d of %d addresses have a certificate that may be used", usable, len(addresses)),
-		fmt.Sprintf("%d of them end within %d days", ending, int(soon/(24*time.Hour))),
-	}
-	for _, r := range sortedKeys(reasons) {
-		parts = append(parts, fmt.Sprintf("%d: %s", reasons[r], r))
-	}
-	detail := strings.Join(parts, "; ")
-	if usable < len(addresses) || ending > 0 {
+	detail, good := e.keysFor(ctx, c, sealer, addresses, "a certificate")
+	if !good {
 		e.note(name, checkWarn, detail, remedy)
 		return
 	}
@@ -211,7 +189,7 @@ func (e *examination) identity(ctx context.Context, c *config, files *smime.Iden
 		end, "renew the certificate")
 }
 
-func signs(ctx context.Context, signer *smime.Signer, from mail.Address) bool {
+func signs(ctx context.Context, signer crypt.Signer, from mail.Address) bool {
 	const entity = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\ncheck\r\n"
 	_, err := signer.Sign(ctx, &crypt.Job{
 		From:   from,

@@ -85,7 +85,11 @@ func (a *app) pgpSealer(c *config) (crypt.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parts.sealer(a, c, true, nil)
+	found, err := a.discovery(c)
+	if err != nil {
+		return nil, err
+	}
+	return parts.sealer(a, c, true, found)
 }
 
 func (a *app) pgpParts(c *config) (*pgpParts, error) {
@@ -111,8 +115,8 @@ func (p *pgpParts) sealer(a *app, c *config, signing bool, found *discovery) (cr
 	if p.files != nil {
 		sources = append(sources, p.files)
 	}
-	if found != nil {
-		sources = append(sources, found.openPGP()...)
+	if found != nil && c.discover.openPGP() {
+		sources = append(sources, found.openPGP())
 		pc.Pins = found.pins
 	}
 	pc.Keys = sources

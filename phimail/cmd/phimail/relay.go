@@ -182,8 +182,8 @@ func (e *examination) relay(ctx context.Context, c *config) {
 	}
 	defer func() { _ = t.close(ctx) }()
 	if t.check == nil {
-		if c.smime.line == 0 {
-			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts", "set up smime, or use smtp to send")
+		if c.smime.line == 0 && !c.sealsPGP() {
+			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts", "set up smime or pgp, or use smtp to send")
 			return
 		}
 		e.note(name, checkOK, "maildir offers no TLS and takes encrypted messages only", "")

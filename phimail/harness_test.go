@@ -88,7 +88,7 @@ type world struct {
 	log    *audit.Log
 }
 
-func newWorld(t *testing.T, change func(*phimail.Config)) *world {
+func newWorld(t testing.TB, change func(*phimail.Config)) *world {
 	t.Helper()
 	w := &world{relay: &relay{}, sink: audittest.NewSink()}
 	w.log = newLog(t, w.sink)
@@ -115,7 +115,7 @@ func newWorld(t *testing.T, change func(*phimail.Config)) *world {
 	return w
 }
 
-func newLog(t *testing.T, sink *audittest.Sink) *audit.Log {
+func newLog(t testing.TB, sink *audittest.Sink) *audit.Log {
 	t.Helper()
 	log, err := audit.New(context.Background(), audit.Config{Sink: sink, Runs: sink, PseudonymKey: bytes.Repeat([]byte{1}, 32)})
 	if err != nil {

@@ -95,7 +95,8 @@ func tryError(err error) *transport.Error {
 
 // try sends m once and waits for its answer.
 func (r *Resolver) try(ctx context.Context, s server, network string, m *dns.Msg) (*dns.Msg, error) {
-	limit := tryTimeout
+	const share = 4 // of the question's time, so that TCP is tried after a silent UDP
+	limit := min(tryTimeout, r.cfg.Timeout/share)
 	if network == "tcp" {
 		limit *= 3
 	}

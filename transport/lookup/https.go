@@ -130,6 +130,10 @@ func (h *HTTPS) Get(ctx context.Context, target string, limit int64) (status int
 		return 0, "", nil, failed(transport.ErrFetch) // nobody asked for it, and it may be a bomb
 	}
 	body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil {
+		// A host that notices our leaving may end a document that is not whole.
+		err = ctx.Err()
+	}
 	if err != nil {
 		return 0, "", nil, h.fetchError(ctx, err)
 	}

@@ -34,6 +34,11 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// AllowPrivate permits loopback, private and link-local addresses of servers.
 	AllowPrivate bool
+	// RequireTLS asks for REQUIRETLS (RFC 8689) with all content in clear, so that
+	// the recipient's server passes it on only over TLS that is verified too. A
+	// server that does not offer it gets nothing. Few do so far. The zero value
+	// asks where an envelope wants it.
+	RequireTLS bool
 	// Hello is what we call ourselves in EHLO: a domain name or an address
 	// literal. Many servers want the name that our address resolves to. Defaults
 	// to the literal of the connection's own address.

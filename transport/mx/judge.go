@@ -11,8 +11,6 @@ import (
 	"github.com/phimail/sdk/transport/internal/smtpclient"
 )
 
-var errPrivate = errors.New("the address is not public")
-
 // judgeHost holds a session's end against the server, or for it.
 func (t *Transport) judgeHost(s *Server, addr netip.Addr, res *transport.Result) {
 	key := pauseKey(s, addr)
@@ -20,7 +18,7 @@ func (t *Transport) judgeHost(s *Server, addr netip.Addr, res *transport.Result)
 	switch {
 	case e == nil:
 		t.pauses.worked(key)
-	case e.Reason == transport.ErrCanceled || e.Reason == transport.ErrClosed || e.Reason == transport.ErrBackOff:
+	case e.Reason == transport.ErrCanceled || e.Reason == transport.ErrClosed || e.Reason == transport.ErrBackOff || e.Reason == transport.ErrAddress:
 	case beforeMail(e) || e.Code == 421:
 		t.pauses.failed(key, e)
 	case e.Code != 0:

@@ -128,7 +128,7 @@ func (t *Transport) Offer(ctx context.Context, q transport.Query) (transport.Off
 	}
 	offer.Until = d.Until
 	if _, err := route(d, true); err == nil {
-		offer.TLS, offer.Assurance = true, transport.Recipient
+		offer.TLS, offer.Assurance, offer.RequireTLS = true, transport.Recipient, t.cfg.RequireTLS
 		return offer, nil
 	} else if q.Need != transport.Relay {
 		return transport.Offer{}, err

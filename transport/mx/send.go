@@ -236,7 +236,7 @@ func (d *delivery) attempt(ctx context.Context, s *Server, addr netip.Addr) *tra
 	env := d.envelope()
 	if !smtpclient.Reachable(addr, d.t.cfg.AllowPrivate) {
 		return transport.Fail(len(env.To), &transport.Error{
-			Status: transport.Deferred, Reason: transport.ErrConnect, Stage: transport.StageConnect, Retry: true, Cause: errPrivate,
+			Status: transport.Refused, Reason: transport.ErrAddress, Stage: transport.StageConnect, Retry: true,
 		})
 	}
 	if err := d.t.pauses.check(pauseKey(s, addr)); err != nil {
@@ -267,6 +267,7 @@ func (d *delivery) envelope() *transport.Envelope {
 	for _, i := range d.items {
 		env.To = append(env.To, d.env.To[i])
 	}
+	env.RequireTLS = env.RequireTLS || d.t.cfg.RequireTLS && !env.Sealed
 	env.BeforeCommit = func(ctx context.Context) error {
 		d.asked = true
 		return d.beforeCommit(ctx)

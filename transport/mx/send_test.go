@@ -209,6 +209,16 @@ func TestRequireTLSIsAskedForOrTheMessageStays(t *testing.T) {
 		t.Errorf("%v", r.Proof)
 	}
 	w.taken(t, map[string]int{"mx2.a.example": 1})
+
+	always := w.transport(t, func(c *mx.Config) { c.RequireTLS = true })
+	if o, err := always.Offer(t.Context(), transport.Query{To: env.To[0]}); err != nil || !o.RequireTLS {
+		t.Errorf("%+v, %v", o, err)
+	}
+	want(t, send(t, always, letter("p@a.example"))[0], transport.Refused, transport.ErrRequireTLS)
+	want(t, send(t, always, sealed("p@a.example"))[0], transport.Accepted)
+	if r := send(t, always, letter("p@b.example"))[0]; r.Proof == nil || !r.Proof.RequireTLS {
+		t.Errorf("%v", r.Proof)
+	}
 }
 
 func TestEachDomainOfAnEnvelopeHasItsOwnAnswer(t *testing.T) {
@@ -370,7 +380,7 @@ func TestAddressesThatAreNotPublicNeedToBeAllowed(t *testing.T) {
 	w.server(t, "mx1.a.example", 1)
 	w.domain("a.example", w.at(10, "mx1.a.example", 1))
 	tr := w.transport(t, func(c *mx.Config) { c.AllowPrivate = false })
-	want(t, send(t, tr, letter("p@a.example"))[0], transport.Deferred, transport.ErrConnect)
+	want(t, send(t, tr, letter("p@a.example"))[0], transport.Refused, transport.ErrAddress)
 	if n := w.sessions("mx1.a.example"); n != 0 {
 		t.Errorf("%d connections to loopback", n)
 	}

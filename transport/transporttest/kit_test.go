@@ -70,6 +70,14 @@ func naively(n naive) transporttest.Harness {
 	}
 }
 
+// direct claims that it delivers to the recipients' own servers, and is a
+// transport for relays.
+func direct() transporttest.Harness {
+	h := correct()
+	h.Features.Direct = true
+	return h
+}
+
 // claiming is naive and says that it can do everything.
 func claiming() transporttest.Harness {
 	h := naively(naive{})
@@ -150,6 +158,7 @@ func proofs(stop chan struct{}) map[string]struct {
 		"mends foul content":                {altered(broken{before: edited(slurping(mending))}), []string{"content/bare CR", "content/smuggled LF dot CRLF", "content/NUL"}},
 		"leaves readers open":               {altered(broken{before: edited(leaking)}), []string{"result/answers each recipient in order"}},
 		"claims what it can't do":           {claiming(), []string{"requiretls/offered", "auth/accepted", "extension/PIPELINING is used"}},
+		"delivers to what nothing proves":   {direct(), []string{"assurance/relay, where nothing is known", "assurance/recipient, where the relay is attested", "proof/says what the connection was"}},
 		"leaves goroutines behind":          {wrapped(func(tr transport.Transport, _ transporttest.Target) transport.Transport { return littering{tr, stop} }), []string{"result/a sealed message is delivered"}},
 		"prints its password":               {wrapped(func(tr transport.Transport, g transporttest.Target) transport.Transport { return openHearted{tr, g} }), []string{"printing/the transport shows no secret"}},
 		"never closes its connections": {wrapped(func(tr transport.Transport, _ transporttest.Target) transport.Transport {

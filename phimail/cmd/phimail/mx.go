@@ -23,6 +23,7 @@ const helpConfigMX = `  # mx:                          # to the recipients' own 
   #   policy_port: 443           # where policy hosts listen; likewise
   #   allow_private: false       # take servers at private and loopback addresses
   #   cache_dir: policies/       # policies survive a restart there
+  #   requiretls: false          # ask for it (RFC 8689), and leave servers alone without it
   #   hello: out.clinic.example  # our name in EHLO; default: our address
   #   local_addrs: []            # where connections come from: one of IPv4, one of IPv6
   #   timeout: 30s               # of one command
@@ -39,6 +40,7 @@ type mxConfig struct {
 	policyPort   value[int]
 	allowPrivate value[bool]
 	cacheDir     value[string]
+	requireTLS   value[bool]
 	hello        value[string]
 	localAddrs   []value[string]
 	timeout      value[time.Duration]
@@ -61,6 +63,7 @@ func (m *mxConfig) take(s *strict) setter {
 			"policy_port":   s.number(&m.policyPort),
 			"allow_private": s.flag(&m.allowPrivate),
 			"cache_dir":     s.text(&m.cacheDir),
+			"requiretls":    s.flag(&m.requireTLS),
 			"hello":         s.text(&m.hello),
 			"local_addrs":   s.texts(&m.localAddrs),
 			"timeout":       s.duration(&m.timeout),
@@ -136,7 +139,7 @@ func (a *app) openMX(c *config) (*direct, error) {
 	}
 	d := &direct{lookups: l}
 	mc := mx.Config{
-		Port: port, RootCAs: roots, AllowPrivate: b.allowPrivate.v, Hello: b.hello.v, Timeout: b.timeout.v, Clock: a.now,
+		Port: port, RootCAs: roots, AllowPrivate: b.allowPrivate.v, RequireTLS: b.requireTLS.v, Hello: b.hello.v, Timeout: b.timeout.v, Clock: a.now,
 	}
 	for _, v := range b.localAddrs {
 		if addr, err := netip.ParseAddr(v.v); err == nil {

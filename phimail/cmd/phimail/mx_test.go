@@ -287,6 +287,7 @@ func TestPlanAndPartialDeliveryWithoutARelay(t *testing.T) {
 	w := newOutside(t)
 	w.domain(t, "sts.example", dnsworld.Unsigned, transporttest.Script{}, announced)
 	w.domain(t, "plain.example", dnsworld.Unsigned, transporttest.Script{})
+	w.domain(t, "require.example", dnsworld.Signed, transporttest.Script{Inside: append(transporttest.Keywords(), "REQUIRETLS")}, "TLSA")
 	w.policies.Set("sts.example", transporttest.Policy("enforce", "*.sts.example"))
 	w.run(t, "policy: {on_partial: deliverable}")
 	message := "Bcc: q@plain.example\n" + letterTo("p@sts.example")
@@ -305,6 +306,21 @@ func TestPlanAndPartialDeliveryWithoutARelay(t *testing.T) {
 	}
 	if n := len(w.servers["plain.example"].Sessions()); n != 0 {
 		t.Errorf("%d connections to a server that nothing proves", n)
+	}
+	text, err := os.ReadFile(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, w.config, strings.Replace(string(text), "    hello:", "    requiretls: true\n    hello:", 1), 0o600)
+	r = world{stdin: letterTo("p@sts.example")}.run(t, "send", "-config", w.config, "-t")
+	r.want(t, exitRefused, "")
+	if got := r.receipt(t).Recipients[0]; got.Code != "requiretls-missing" || !got.Retryable {
+		t.Errorf("%+v", got)
+	}
+	r = world{stdin: letterTo("p@require.example")}.run(t, "send", "-config", w.config, "-t")
+	r.want(t, exitOK, "")
+	if got := r.receipt(t).Recipients[0]; !got.Evidence.RequireTLS || got.Evidence.ProvenBy != "dane" {
+		t.Errorf("%+v", got)
 	}
 	r = world{}.run(t, "doctor", "-config", w.config)
 	if !strings.Contains(r.stdout, "the resolver answers and validates DNSSEC") {

@@ -12,6 +12,10 @@
 // relay too. [CA] makes the certificates, valid and otherwise. Neither needs a
 // testing.T, so that examples and commands can use them.
 //
+// [DNSServer] is a resolver that can be just as hostile, and [PolicyServer] a
+// host of MTA-STS policies. [RunResolver] sets the first on a
+// [transport.Resolver] of one's own.
+//
 // Standards: RFC 5321, RFC 3207, RFC 4954, RFC 2920, RFC 3030, RFC 8689 for
 // what the peer gets right or wrong; RFC 5280, RFC 9525, RFC 6960 and RFC 7633
 // for its certificates.

@@ -180,9 +180,9 @@ func checkTravel(t *testing.T, need policy.Assurance, a ability, f finding, mode
 	receipt, err := w.client.Send(t.Context(), reminder("a@patient.example"))
 	o := receipt.Recipients[0]
 	sealed := key && slices.Contains(modes, policy.SMIME)
-	clear := mayTravel(need, a, f) && !(sealed && modes[0] == policy.SMIME)
+	open := mayTravel(need, a, f) && !(sealed && modes[0] == policy.SMIME)
 	switch {
-	case clear:
+	case open:
 		if o.Status != phimail.Accepted || o.Mode != policy.TLS || o.Code != phimail.CodeAccepted {
 			t.Errorf("%s: %s by %s, %s, %v", name, o.Status, o.Mode, o.Code, err)
 		}

@@ -62,7 +62,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, uint16(dns.TypeMX))
+		f.Add(b, dns.TypeMX)
 	}
 	seed(0, true, "a.example. 300 IN MX 10 mx.a.example.")
 	seed(0, false, "a.example. 300 IN CNAME b.example.", "b.example. 1 IN MX 0 .")

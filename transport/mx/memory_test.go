@@ -100,6 +100,23 @@ func TestFilesArePrivateAndHoldNoNamesOutside(t *testing.T) {
 	}
 }
 
+func TestProcessesShareWhatOneHasFetched(t *testing.T) {
+	t.Parallel()
+	s := withPolicy(t)
+	s.cfg.CacheDir = t.TempDir()
+	s.policies.set("good.example", strings.Replace(enforce, "604800", "7200", 1))
+	one, other := s.prober(t), s.prober(t)
+	_ = byOf(t, one)
+	s.clock.advance(2 * time.Hour)
+	if by := byOf(t, other); by != "mta-sts enforce" || s.policies.count() != 2 {
+		t.Fatalf("%s after %d fetches", by, s.policies.count())
+	}
+	s.clock.advance(time.Hour) // what the first knows has ended, what the other wrote has not
+	if by := byOf(t, one); by != "mta-sts enforce" || s.policies.count() != 2 {
+		t.Errorf("%s after %d fetches", by, s.policies.count())
+	}
+}
+
 func TestADamagedFileIsNoPolicy(t *testing.T) {
 	t.Parallel()
 	s := withPolicy(t)
@@ -401,5 +418,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	if err := p.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	<-done
+	if err := <-done; err == nil {
+		t.Error("a policy that did not come proved something")
+	}
 }

@@ -48,17 +48,17 @@ func (s *policyStore) get(domain string, now time.Time) *held {
 	s.mu.Lock()
 	h := s.known[domain]
 	s.mu.Unlock()
-	if h == nil {
-		if h = s.read(domain); h == nil {
-			return nil
-		}
-		s.remember(domain, h, now)
+	if h != nil && !h.ended(now) {
+		return h
 	}
-	if h.ended(now) {
+	// Another process may have fetched it since.
+	stored := s.read(domain)
+	if stored == nil || stored.ended(now) {
 		s.forget(domain, h)
 		return nil
 	}
-	return h
+	s.remember(domain, stored, now)
+	return stored
 }
 
 // put keeps h, in place of what was there. One that ends at once is not kept
@@ -109,10 +109,10 @@ func (s *policyStore) old(t time.Time, n int) []string {
 	return domains
 }
 
-func (s *policyStore) pause(domain string, f *failedFetch) {
+func (s *policyStore) pause(domain string, f *failedFetch, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	shrink(s.failed, s.max, func(f *failedFetch) bool { return false })
+	shrink(s.failed, s.max, func(f *failedFetch) bool { return !now.Before(f.until) })
 	s.failed[domain] = f
 }
 

@@ -231,7 +231,7 @@ func (p *Prober) get(ctx context.Context, domain string) (*found, error) {
 	}
 	const last = 5 // the last fifth of its life
 	if f.dest != nil && f.until.Sub(now) < f.until.Sub(f.since)/last {
-		p.refresh(f.dest.Domain)
+		p.refresh(f.dest.Domain) //nolint:contextcheck // a search belongs to the Prober, not to its first caller
 	}
 	return f, nil
 }
@@ -248,7 +248,7 @@ func (p *Prober) wait(ctx context.Context, domain string) (*found, error) {
 	if ctx.Err() != nil {
 		return nil, gaveUp(ctx)
 	}
-	f := p.start(domain, nil)
+	f := p.start(domain, nil) //nolint:contextcheck // a search belongs to the Prober, not to its first caller
 	if f == nil {
 		return nil, failed(transport.Deferred, transport.ErrClosed)
 	}

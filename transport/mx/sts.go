@@ -17,6 +17,7 @@ const (
 	// fetchPause is how long a policy that could not be fetched is left alone
 	// (RFC 8461 section 3.3).
 	fetchPause = 5 * time.Minute
+	clockSkew  = 5 * time.Minute
 	// recheck is how long what rests on an old policy holds while the DNS can't
 	// say whether there is a new one.
 	recheck = 5 * time.Minute
@@ -30,9 +31,9 @@ type held struct {
 }
 
 // ended reports that h no longer holds at t. One that comes from the future
-// does not either.
+// does not either, but for the clock of another process that is a little ahead.
 func (h *held) ended(t time.Time) bool {
-	return t.Before(h.fetched) || !t.Before(h.fetched.Add(h.policy.MaxAge))
+	return t.Add(clockSkew).Before(h.fetched) || !t.Before(h.fetched.Add(h.policy.MaxAge))
 }
 
 // failedFetch remembers what could not be fetched.
@@ -80,7 +81,7 @@ func (s *search) announced(ctx context.Context) (string, *transport.Error) {
 	}
 	id, perr := mtasts.ParseRecords(a.Texts())
 	if perr != nil {
-		return "", nil // as if there were none (RFC 8461 section 3.1)
+		id = "" // as if there were none (RFC 8461 section 3.1)
 	}
 	return id, nil
 }
@@ -104,7 +105,7 @@ func (s *search) fetch(ctx context.Context, id string) (*held, *transport.Error)
 	}
 	if err != nil || policy == nil {
 		if why.Reason != transport.ErrCanceled {
-			s.p.policies.pause(s.domain, &failedFetch{id, s.now.Add(fetchPause), why})
+			s.p.policies.pause(s.domain, &failedFetch{id, s.now.Add(fetchPause), why}, s.now)
 		}
 		return nil, why
 	}

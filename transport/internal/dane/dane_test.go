@@ -9,8 +9,8 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"fmt"
 	"math/big"
+	"strconv"
 	"testing"
 	"time"
 
@@ -38,7 +38,7 @@ func issue(t testing.TB, by *issued, change func(*x509.Certificate)) *issued {
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: fmt.Sprint(time.Now().UnixNano())},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: strconv.FormatInt(time.Now().UnixNano(), 10)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true,
 	}
 	if change != nil {

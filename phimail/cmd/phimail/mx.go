@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ const helpConfigMX = `  # mx:                          # to the recipients' own 
   #   ca_file: ca.pem            # authority of servers and policy hosts; default: the system's
   #   policy_port: 443           # where policy hosts listen; likewise
   #   allow_private: false       # take servers at private and loopback addresses
-  #   cache_dir: policies/       # policies survive a restart there
+  #   cache_dir: policies/       # policies survive a restart there; default: mta-sts beside the log
   #   requiretls: false          # ask for it (RFC 8689), and leave servers alone without it
   #   hello: out.clinic.example  # our name in EHLO; default: our address
   #   local_addrs: []            # where connections come from: one of IPv4, one of IPv6
@@ -134,6 +135,9 @@ func (a *app) openMX(c *config) (*direct, error) {
 	pc := mx.ProberConfig{
 		Resolver: l.resolver, Fetch: l.https.Get, Port: port, AllowPrivate: b.allowPrivate.v, RootCAs: roots, Clock: a.now,
 	}
+	// Each call of the command is a process of its own: without the cache, whoever
+	// removes a policy's record would end the policy (RFC 8461 section 10.2).
+	pc.CacheDir = filepath.Join(filepath.Dir(c.path(c.audit.file)), "mta-sts")
 	if b.cacheDir.v != "" {
 		pc.CacheDir = c.path(b.cacheDir)
 	}

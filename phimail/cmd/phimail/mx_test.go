@@ -42,7 +42,6 @@ transport:
     policy_port: %s
     allow_private: true
     hello: out.clinic.example
-    cache_dir: policies
     tls_reports: {dir: tlsrpt, organization: Riverside Clinic, contact: tls@clinic.example}
     timeout: 5s
 audit: {file: audit.jsonl, pseudonym_key_file: audit.hmac, checkpoint_key_file: audit.key}
@@ -279,6 +278,35 @@ func (w *outside) reports(t *testing.T) {
 		if !found {
 			t.Errorf("%s is not counted as %s in %s", domain, want, data)
 		}
+	}
+}
+
+// A policy that was seen holds, also for later calls of the command, whatever has
+// become of its record and of the MX records (RFC 8461 section 5.1).
+func TestPolicyOutlivesTheCommandThatSawIt(t *testing.T) {
+	t.Parallel()
+	w := newOutside(t)
+	w.domain(t, "sts.example", dnsworld.Unsigned, transporttest.Script{}, announced)
+	w.domain(t, "robber.example", dnsworld.Unsigned, transporttest.Script{})
+	w.policies.Set("sts.example", transporttest.Policy("enforce", "mx.sts.example"))
+	w.run(t, "")
+	send := func(code int, reason string) {
+		t.Helper()
+		r := world{stdin: letterTo("p@sts.example")}.run(t, "send", "-config", w.config, "-t")
+		r.want(t, code, "")
+		if got := r.receipt(t).Recipients[0]; got.Code != reason {
+			t.Errorf("%+v, want %s", got, reason)
+		}
+	}
+	send(exitOK, "accepted")
+	address := w.zones[0].Records[1]
+	w.policies.Set("sts.example", transporttest.Document{})
+	w.dns.Set(t, "sts.example", "@ MX 10 mx", address)
+	send(exitOK, "accepted")
+	w.dns.Set(t, "sts.example", "@ MX 10 mx.robber.example.", address)
+	send(exitRefused, "mx-mismatch")
+	if n := len(w.servers["robber.example"].Sessions()); n != 0 {
+		t.Errorf("the robber saw %d connections", n)
 	}
 }
 

@@ -8,8 +8,8 @@
 //
 // [New] makes a [Sealer] of a [KeySource] with recipients' certificates, the
 // trust anchors that these must lead to, and a [SignerSource] with keys of our
-// own. [CertificateFiles], [RevocationFiles] and [SignerFiles] read them from
-// files, and notice when these change.
+// own. [CertificateFiles], [AnchorFiles], [RevocationFiles] and [IdentityFiles]
+// read them from files, and notice when these change.
 //
 // A certificate is used for a recipient only if all of this holds; else Find
 // says what does not, by one of package crypt's reasons:

@@ -64,6 +64,19 @@ func TestSignClearIsVerifiedByOpenSSLAndOnRecord(t *testing.T) {
 	}
 }
 
+func TestSignClearWorksUnderFIPSOnly(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, officeOptions{more: "require_fips: true\n" + signed}, "")
+	r := startIn(t, []string{"GODEBUG=fips140=only"}, plainMessage, "send", "-config", w.config, "-t").wait(t)
+	r.want(t, exitOK, "")
+	w.signedText(t, w.relay.Messages()[0].Data)
+	for _, o := range of(w.events(t), audit.KindOutcome) {
+		if !o.FIPS || o.Container != "multipart-signed" {
+			t.Errorf("on record is %+v", o)
+		}
+	}
+}
+
 // For signing alone the block needs nothing about recipients.
 func TestSignClearNeedsNoRecipients(t *testing.T) {
 	t.Parallel()

@@ -1,13 +1,9 @@
 package portal
 
 import (
-	"bytes"
 	"context"
-	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -15,8 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"crypto/sha256"
 
 	"github.com/phimail/sdk/crypt/escrow"
 )
@@ -29,10 +23,19 @@ type Config struct {
 	BaseURL string
 	// Brand is what the page shows of the host.
 	Brand Brand
+	// Texts are the page's words in further languages, or in place of the built-in
+	// ones: files named by language tag ("fr.json"), each an object of the keys in
+	// texts/en.json. What a file leaves out is taken from English. "{name}" stands
+	// for Brand.Name. Defaults to English and Spanish.
+	Texts fs.FS
+	// IdleLock is after how much idling the page closes a message. Defaults to
+	// DefaultIdleLock; at most a day.
+	IdleLock time.Duration
 	// Login says who is signed in at the host, by the Ref of the message's
 	// recipient; "" if nobody is. Needed for items with the factor Login.
 	Login func(*http.Request) (ref string, err error)
-	// LoginURL is where a reader who is not signed in is sent.
+	// LoginURL is where a reader who is not signed in is sent. In it "{return}"
+	// stands for the path of the item's page, escaped, to come back to.
 	LoginURL string
 	// Addr says where a request comes from, for limits and records. Defaults to
 	// the connection's peer; behind a proxy, read what it says instead.
@@ -47,12 +50,8 @@ type Config struct {
 	Clock func() time.Time
 }
 
-// Brand is what the page shows of the host.
-type Brand struct {
-	// Name of the host, such as "Riverside Clinic". Defaults to the base URL's
-	// host name.
-	Name string
-}
+// DefaultIdleLock is after how much idling the page closes a message.
+const DefaultIdleLock = 10 * time.Minute
 
 // FieldError says which field of a Config is wrong, and what to do.
 type FieldError struct {
@@ -67,17 +66,9 @@ type Portal struct {
 	cfg    Config
 	prefix string // of paths, without a trailing slash
 	origin *http.CrossOriginProtection
-	page   []byte
-	assets map[string]asset
+	pages  pages
+	assets *assets
 }
-
-type asset struct {
-	content     []byte
-	contentType string
-}
-
-//go:embed assets templates
-var files embed.FS
 
 // New returns a portal, or every fault of cfg as a [*FieldError], joined.
 func New(cfg Config) (*Portal, error) {
@@ -93,21 +84,17 @@ func New(cfg Config) (*Portal, error) {
 	if cfg.Stall < 0 {
 		fault("Stall", "negative; leave it zero for the default")
 	}
+	if cfg.IdleLock < 0 || cfg.IdleLock > 24*time.Hour {
+		fault("IdleLock", "must be between zero and a day")
+	}
+	if cfg.Brand.Color == "" {
+		cfg.Brand.Color = DefaultColor
+	}
+	errs = append(errs, cfg.Brand.faults()...)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	if cfg.Stall == 0 {
-		cfg.Stall = 30 * time.Second
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
-	if cfg.Addr == nil {
-		cfg.Addr = peer
-	}
-	if cfg.Brand.Name == "" {
-		cfg.Brand.Name = base.Hostname()
-	}
+	cfg.setDefaults(base.Hostname())
 	p := &Portal{cfg: cfg, prefix: strings.TrimRight(base.Path, "/"), origin: http.NewCrossOriginProtection()}
 	if err := p.origin.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, &FieldError{Field: "BaseURL", Problem: "has no origin"}
@@ -116,6 +103,24 @@ func New(cfg Config) (*Portal, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func (c *Config) setDefaults(host string) {
+	if c.Stall == 0 {
+		c.Stall = 30 * time.Second
+	}
+	if c.IdleLock == 0 {
+		c.IdleLock = DefaultIdleLock
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Addr == nil {
+		c.Addr = peer
+	}
+	if c.Brand.Name == "" {
+		c.Brand.Name = host
+	}
 }
 
 // Format prints nothing of what it holds, whatever the verb.
@@ -128,43 +133,6 @@ func peer(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return ap.Addr()
-}
-
-// assetTypes are what the page is made of.
-var assetTypes = map[string]string{
-	".js":  "text/javascript; charset=utf-8",
-	".css": "text/css; charset=utf-8",
-	".svg": "image/svg+xml",
-}
-
-// build reads the assets, names each after its content, and makes the page, the
-// same bytes for everybody.
-func (p *Portal) build() error {
-	p.assets = map[string]asset{}
-	names := map[string]string{} // by the file's name
-	entries, err := fs.ReadDir(files, "assets")
-	if err != nil {
-		return errors.New("portal: the built-in files are damaged")
-	}
-	for _, e := range entries {
-		content, err := files.ReadFile("assets/" + e.Name())
-		dot := strings.LastIndexByte(e.Name(), '.')
-		if err != nil || dot < 0 || assetTypes[e.Name()[dot:]] == "" {
-			return errors.New("portal: the built-in files are damaged")
-		}
-		sum := sha256.Sum256(content)
-		name := e.Name()[:dot] + "." + hex.EncodeToString(sum[:8]) + e.Name()[dot:]
-		names[e.Name()] = p.prefix + "/assets/" + name
-		p.assets[name] = asset{content, assetTypes[e.Name()[dot:]]}
-	}
-	t, err := template.ParseFS(files, "templates/page.html")
-	if err != nil {
-		return errors.New("portal: the built-in files are damaged")
-	}
-	var b bytes.Buffer
-	err = t.Execute(&b, map[string]any{"Brand": p.cfg.Brand, "Prefix": p.prefix, "Assets": names})
-	p.page = b.Bytes()
-	return err
 }
 
 // ServeHTTP serves the page, its assets, and what it asks for.
@@ -212,26 +180,29 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // serve routes a request, and says by which route for which item.
 func (p *Portal) serve(w http.ResponseWriter, r *http.Request) (route, id string) {
-	p.secure(w.Header())
+	secure(w.Header())
 	rest, ok := strings.CutPrefix(r.URL.Path, p.prefix+"/")
 	if !ok && r.URL.Path == p.prefix {
 		rest, ok = "", true
 	}
 	if !ok {
-		return "none", p.notFound(w, r)
+		p.notFound(w, r)
+		return "none", ""
 	}
 	first, tail, _ := strings.Cut(rest, "/")
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case first == "assets" && get:
-		return "asset", p.asset(w, r, tail)
+		p.writeAsset(w, r, tail)
+		return "asset", ""
 	case escrow.ValidID(first) && r.Method == http.MethodPost:
 		return p.act(w, r, first, tail), first
 	case get && beginsWithID(first):
 		p.writePage(w, r, http.StatusOK)
 		return "page", first[:32]
 	case get:
-		return "none", p.notFound(w, r)
+		p.notFound(w, r)
+		return "none", ""
 	}
 	w.Header().Set("Allow", "GET, HEAD, POST")
 	p.refuse(w, http.StatusMethodNotAllowed, escrow.RefusedRequest)
@@ -243,51 +214,4 @@ func (p *Portal) serve(w http.ResponseWriter, r *http.Request) (route, id string
 // what follows, and the server does not.
 func beginsWithID(s string) bool {
 	return len(s) >= 32 && escrow.ValidID(s[:32]) && (len(s) == 32 || strings.IndexByte("#?&;", s[32]) >= 0)
-}
-
-// secure sets what every answer has.
-func (p *Portal) secure(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "+
-		"connect-src 'self'; frame-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
-	h.Set("X-Robots-Tag", "noindex, nofollow")
-	h.Set("Cache-Control", "no-store")
-}
-
-func (p *Portal) writePage(w http.ResponseWriter, r *http.Request, status int) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", fmt.Sprint(len(p.page)))
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(p.page) // the reader is gone
-	}
-}
-
-// notFound is the page too: its script says that this is no link.
-func (p *Portal) notFound(w http.ResponseWriter, r *http.Request) (id string) {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		p.writePage(w, r, http.StatusNotFound)
-	} else {
-		p.refuse(w, http.StatusNotFound, escrow.RefusedUnknown)
-	}
-	return ""
-}
-
-func (p *Portal) asset(w http.ResponseWriter, r *http.Request, name string) (id string) {
-	a, ok := p.assets[name]
-	if !ok {
-		return p.notFound(w, r)
-	}
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // its name changes with it
-	w.Header().Set("Content-Type", a.contentType)
-	w.Header().Set("Content-Length", fmt.Sprint(len(a.content)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(a.content) // the reader is gone
-	}
-	return ""
 }

@@ -83,20 +83,25 @@ function parameters(value) {
 }
 
 function base64(text) {
-  const raw = atob(text.replace(/[^A-Za-z0-9+/]/g, ""));
-  return Uint8Array.from(raw, (c) => c.charCodeAt(0));
+  const digits = text.replace(/[^A-Za-z0-9+/]/g, "");
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(digits);
+  const raw = atob(digits);
+  const bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
 }
 
 function quoted(bytes) {
-  const out = [];
+  const out = new Uint8Array(bytes.length);
+  let n = 0;
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i] !== 61) {
-      out.push(bytes[i]);
+      out[n++] = bytes[i];
       continue;
     }
     const pair = String.fromCharCode(bytes[i + 1], bytes[i + 2]);
     if (/^[0-9A-Fa-f]{2}$/.test(pair)) {
-      out.push(parseInt(pair, 16));
+      out[n++] = parseInt(pair, 16);
       i += 2;
     } else {
       while (bytes[i + 1] === 32 || bytes[i + 1] === 9) i++;
@@ -104,7 +109,7 @@ function quoted(bytes) {
       if (bytes[i + 1] === 10) i++;
     }
   }
-  return Uint8Array.from(out);
+  return out.subarray(0, n);
 }
 
 function transfer(bytes, encoding) {
@@ -125,21 +130,33 @@ function indexOf(bytes, pattern, from) {
   return -1;
 }
 
+// delimiter reads what follows a boundary at at: where the next part begins, and
+// whether it is the last; null if this is no delimiter line (RFC 2046 section
+// 5.1.1), as where one boundary begins with another.
+function delimiter(bytes, at) {
+  const last = bytes[at] === 45 && bytes[at + 1] === 45;
+  if (last) at += 2;
+  while (bytes[at] === 32 || bytes[at] === 9) at++;
+  if (bytes[at] === 13) at++;
+  if (at < bytes.length && bytes[at] !== 10) return null;
+  return { next: at + 1, last };
+}
+
 function partsOf(bytes, boundary) {
   const mark = new TextEncoder().encode("--" + boundary);
   const parts = [];
   let start = -1;
   for (let at = indexOf(bytes, mark, 0); at >= 0; at = indexOf(bytes, mark, at + mark.length)) {
-    if (at > 0 && bytes[at - 1] !== 10) continue;
+    const line = at === 0 || bytes[at - 1] === 10 ? delimiter(bytes, at + mark.length) : null;
+    if (!line) continue;
     if (start >= 0) {
       let end = at;
       if (bytes[end - 1] === 10) end--;
       if (bytes[end - 1] === 13) end--;
       parts.push(bytes.subarray(start, Math.max(start, end)));
     }
-    if (bytes[at + mark.length] === 45 && bytes[at + mark.length + 1] === 45) return parts;
-    start = bytes.indexOf(10, at) + 1;
-    if (start === 0) return parts;
+    if (line.last) return parts;
+    start = line.next;
   }
   if (start >= 0) parts.push(bytes.subarray(start));
   return parts;
@@ -160,9 +177,9 @@ export function safeName(name, fallback) {
 // readMessage takes a message apart: its subject, sender and date, the text and
 // HTML to show, and the files beside it.
 export function readMessage(bytes) {
-  const message = { subject: "", from: "", to: "", date: "", text: null, html: null, inline: {}, files: [] };
+  const message = { subject: "", from: "", to: "", date: "", text: null, html: null, inline: Object.create(null), files: [] };
   let count = 0;
-  const walk = (part, depth, alternative) => {
+  const walk = (part, depth) => {
     if (depth > maxDepth || ++count > maxParts) return;
     const [head, body] = split(part);
     const fields = fieldsOf(head);
@@ -174,7 +191,7 @@ export function readMessage(bytes) {
     }
     const [kind, params] = parameters(get(fields, "content-type") || "text/plain");
     if (kind.startsWith("multipart/") && params.boundary) {
-      for (const inner of partsOf(body, params.boundary)) walk(inner, depth + 1, kind === "multipart/alternative");
+      for (const inner of partsOf(body, params.boundary)) walk(inner, depth + 1);
       return;
     }
     const [disposition, names] = parameters(get(fields, "content-disposition"));
@@ -186,10 +203,15 @@ export function readMessage(bytes) {
     else {
       const name = safeName(words(names.filename || params.name || ""), "file-" + (message.files.length + 1));
       const file = { name, type: kind, content, id };
-      if (id && kind.startsWith("image/")) message.inline[id] = file;
+      if (id && /^image\/(?:png|jpeg|gif|webp)$/.test(kind)) message.inline[id] = file;
       message.files.push(file);
     }
   };
-  walk(bytes, 0, false);
+  walk(bytes, 0);
+  // A picture that the HTML shows is no file beside it.
+  for (const [id, file] of Object.entries(message.inline)) {
+    const names = [id, encodeURIComponent(id)];
+    file.shown = message.html !== null && names.some((name) => message.html.includes("cid:" + name));
+  }
   return message;
 }

@@ -29,6 +29,19 @@
 //
 // An unknown item and a wrong link have the same answer.
 //
+// # The page
+//
+// It is one for all items: text as text, HTML without scripts, forms and anything
+// from elsewhere in a frame that may run nothing, files as downloads. It speaks
+// English and Spanish, and more by Config.Texts; Config.Brand gives it the host's
+// name, logo and colour. It closes the message when nobody uses it. The link's
+// secret leaves the address bar, and so the browser's history, for the memory of
+// the tab. Its pictures are in SCREENS.md.
+//
+// What the page can't help: whoever serves it serves the script that decrypts. It
+// protects what is stored, copied and logged, not against an operator who alters
+// the page.
+//
 // # Behind a proxy
 //
 // The portal speaks HTTP; TLS is the host's server's or proxy's. Paths hold item

@@ -2,7 +2,6 @@ package browser
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,8 +23,6 @@ import (
 // patience is how long a step may take on a busy machine.
 const patience = 60 * time.Second
 
-var screens = flag.String("screens", "", "write a picture of each page into this folder")
-
 // chromium is the one browser of all tests.
 var chromium struct {
 	once sync.Once
@@ -35,7 +32,6 @@ var chromium struct {
 }
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	code := m.Run()
 	if chromium.end != nil {
 		chromium.end()
@@ -229,12 +225,8 @@ func (b *tab) quiet() {
 // device makes the tab a phone or a desktop.
 func (b *tab) device(width, height int64, phone bool) {
 	b.t.Helper()
-	scale := 1.0
-	if phone {
-		scale = 2
-	}
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: height, DeviceScaleFactor: scale, Mobile: phone,
+		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone,
 	})
 }
 
@@ -250,19 +242,6 @@ func (b *tab) media(scheme string) {
 func (b *tab) speaks(language string) {
 	b.t.Helper()
 	call(b, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": language}})
-}
-
-// picture writes what the page looks like, where pictures are asked for.
-func (b *tab) picture(name string) {
-	b.t.Helper()
-	if *screens == "" {
-		return
-	}
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-	b.must(err)
-	if err := os.WriteFile(filepath.Join(*screens, name+".png"), png, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 // downloads sends what the page saves into a folder, and returns it.

@@ -216,3 +216,6 @@ func (c Config) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "consent.Conf
 
 // MarshalJSON encodes no secret.
 func (c Config) MarshalJSON() ([]byte, error) { return []byte(`"consent.Config{}"`), nil }
+
+// GobEncode encodes what MarshalJSON does. It can't be decoded.
+func (c Config) GobEncode() ([]byte, error) { return c.MarshalJSON() }

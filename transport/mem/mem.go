@@ -113,6 +113,9 @@ func (m Message) LogValue() slog.Value { return slog.StringValue(m.summary()) }
 // MarshalText encodes the id and counts.
 func (m Message) MarshalText() ([]byte, error) { return []byte(m.summary()), nil }
 
+// GobEncode encodes what MarshalText does. It can't be decoded.
+func (m Message) GobEncode() ([]byte, error) { return m.MarshalText() }
+
 // store is a Transport as the common part sees it.
 type store Transport
 

@@ -160,6 +160,12 @@ var categoryNames = [...]string{
 // String returns the category's code, such as "part2_sud".
 func (c Category) String() string { return name(categoryNames[:], uint8(c)) }
 
+// ParseCategory reads what String writes.
+func ParseCategory(s string) (Category, error) {
+	i, err := parse("category", categoryNames[:], s)
+	return Category(i), err
+}
+
 func name(names []string, i uint8) string {
 	if int(i) < len(names) && names[i] != "" {
 		return names[i]

@@ -36,6 +36,9 @@ func (a *app) open(ctx context.Context, c *config, planning bool) (*service, err
 	if pc.Records, err = c.records(planning); err != nil {
 		return nil, &failure{exitConfig, err}
 	}
+	if pc.Hold, err = c.openHold(planning); err != nil {
+		return nil, &failure{exitConfig, err}
+	}
 	carrier, err := a.openCarrier(c, pc) //nolint:contextcheck // closed with what it is for
 	if err != nil {
 		return nil, &failure{exitConfig, err}

@@ -21,6 +21,7 @@ func (c *config) check(s *strict) {
 	}
 	c.checkTransport(s)
 	c.checkPolicy(s)
+	c.checkHold(s)
 	c.probe.check(c, s)
 	c.checkSMIME(s)
 	c.checkDiscover(s)

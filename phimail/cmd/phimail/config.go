@@ -33,6 +33,7 @@ type config struct {
 	discover    discoverConfig
 	dkim        []dkimConfig
 	policy      policyConfig
+	hold        holdConfig
 	audit       auditConfig
 }
 
@@ -152,7 +153,7 @@ func (c *config) read(s *strict, n *yaml.Node) {
 		"escrow":           c.escrow.take(s),
 		"dkim":             c.takeDKIM(s),
 		"policy":           c.policy.take(s),
-		"hold":             s.later,
+		"hold":             c.hold.take(s),
 		"outbox":           s.later,
 		"audit":            c.audit.take(s),
 	})

@@ -143,7 +143,7 @@ func (e *examination) fips(cfg *config) {
 // keyFiles looks at who may read and write the secrets.
 func (e *examination) keyFiles(c *config) {
 	t := &c.transport.smtp
-	made := []value[string]{c.hostSecret, c.pseudonymKey(), c.checkpointKey()}
+	made := []value[string]{c.hostSecret, c.pseudonymKey(), c.checkpointKey(), c.holdKey()}
 	given := []value[string]{t.clientKey, t.usernameFile, t.passwordFile, c.smime.keyFile(), c.smime.passphraseFile}
 	for i := range c.dkim {
 		given = append(given, c.dkim[i].keyFile)

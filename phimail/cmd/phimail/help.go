@@ -72,6 +72,7 @@ func helpTexts() map[string]string {
 		"doctor":           helpDoctor,
 		"portal":           helpPortal,
 		"escrow":           helpEscrow,
+		"hold":             helpHold,
 		"config":           helpConfig,
 		"exit":             helpExit,
 		"tls-report":       helpTLSReport,
@@ -260,6 +261,8 @@ policy:
   on_partial: refuse             # or deliverable: send to those who can be served
   consent_file: consent.jsonl    # what patients agreed to, and what they want
   suppress_file: suppress.jsonl  # whom not to write to
+hold: {store: hold/, key_file: hold.key, expires: 72h}
+                                 # where messages wait that a rule wants reviewed
 audit:
   file: audit.jsonl
   pseudonym_key_file: audit.hmac # default: the log's name with .hmac

@@ -14,7 +14,7 @@ type MarketingMail struct {
 	// 7704(a)(5)). Without it commercial mail is refused.
 	PostalAddress string
 	// Unsubscribe makes the link by which a recipient opts out with one click: an
-	// https URL with a signed token, the same each time for the same recipient.
+	// https URL with a signed token.
 	// Without it a message needs List-Unsubscribe fields of its own.
 	Unsubscribe func(tenant string, to mail.Address) (string, error)
 }

@@ -79,14 +79,12 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 	if c.policy.onPartial.v == "deliverable" {
 		pc.OnPartial = phimail.Deliverable
 	}
-	var err error
-	if pc.Policy, err = c.newPolicy(); err != nil {
-		return nil, c.fault(0, "policy", err.Error())
+	rules, err := c.loadRules()
+	if err != nil {
+		return nil, err
 	}
-	if c.policy.classifier.v == "phi" {
-		if pc.Classifier, err = c.detector(); err != nil {
-			return nil, err
-		}
+	if err := a.policyFor(c, pc, rules); err != nil {
+		return nil, err
 	}
 	if c.hostSecret.v != "" {
 		if pc.HostSecret, err = c.secretFile(c.hostSecret); err != nil {
@@ -105,8 +103,9 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 	return pc, nil
 }
 
-func (c *config) newPolicy() (policy.Policy, error) {
-	o := policy.Options{Subject: c.policy.subject.v, TrustClassifier: c.policy.classifier.v == "phi"}
+// policyOptions are those of the configuration file, without its rule files.
+func (c *config) policyOptions() (*policy.Options, error) {
+	o := &policy.Options{Subject: c.policy.subject.v, TrustClassifier: c.policy.classifier.v == "phi"}
 	for _, m := range c.modes {
 		mode, err := policy.ParseMode(m.v)
 		if err != nil {
@@ -120,7 +119,7 @@ func (c *config) newPolicy() (policy.Policy, error) {
 			return nil, err
 		}
 	}
-	return policy.New(o)
+	return o, nil
 }
 
 // signer is nil if no key is configured.

@@ -76,6 +76,7 @@ type dkimConfig struct {
 
 type policyConfig struct {
 	classifier, subject, onPartial value[string]
+	rules                          []value[string]
 	detector                       detectorConfig
 	records                        recordsConfig
 }
@@ -235,7 +236,7 @@ func (p *policyConfig) take(s *strict) setter {
 	return func(key string, n *yaml.Node) {
 		keys := map[string]setter{
 			"classifier": s.text(&p.classifier),
-			"rules":      s.later,
+			"rules":      s.texts(&p.rules),
 			"subject":    s.text(&p.subject),
 			"on_partial": s.text(&p.onPartial),
 		}

@@ -107,7 +107,6 @@ func TestConfigFaultsNameLineKeyAndRemedy(t *testing.T) {
 		"threshold without phi":    {minimal + "policy: {threshold: 0.4}\n", "x.yaml:4: policy.threshold: only the classifier phi has it"},
 		"threshold out of range":   {minimal + "policy: {classifier: phi, threshold: 2}\n", "x.yaml:4: policy.threshold: must be a number above 0 and at most 1"},
 		"term without a word":      {minimal + "policy: {classifier: phi, terms: [{type: MRN}]}\n", "x.yaml:4: policy.terms: phi: Terms[0]: set one of"},
-		"later rules":              {minimal + "policy:\n  rules: [a]\n", "x.yaml:5: policy.rules: not available in this version"},
 		"mx and smtp":              {"from: a@b.example\ntransport: {smtp: {addr: 'r:25'}, mx: {}}\naudit: {file: a}\n", "x.yaml:2: transport: must hold exactly one of smtp, mx and maildir"},
 		"mx resolver":              {"from: a@b.example\ntransport: {mx: {resolver: dns.example}}\naudit: {file: a}\n", "x.yaml:2: transport.mx.resolver: must be the address and port"},
 		"mx port":                  {"from: a@b.example\ntransport: {mx: {port: 70000}}\naudit: {file: a}\n", "x.yaml:2: transport.mx.port: must be a port"},

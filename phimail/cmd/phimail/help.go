@@ -73,6 +73,7 @@ func helpTexts() map[string]string {
 		"portal":           helpPortal,
 		"escrow":           helpEscrow,
 		"hold":             helpHold,
+		"policy":           helpPolicy,
 		"config":           helpConfig,
 		"exit":             helpExit,
 		"tls-report":       helpTLSReport,
@@ -257,6 +258,7 @@ policy:
                                  # exact, prefix or pattern (RE2); the type is HEALTH, PHI or
                                  # an identifier's: NAME, MRN, OTHER_ID (the default), ...
   # allow: ["(555) 010-2000", "@clinic.example"]   # the clinic's own; tells nobody
+  rules: []                      # rule files; see phimail help policy
   subject: "Secure message"      # what an encrypted message shows outside
   on_partial: refuse             # or deliverable: send to those who can be served
   consent_file: consent.jsonl    # what patients agreed to, and what they want

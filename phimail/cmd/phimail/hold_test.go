@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/phimail/sdk/audit"
+)
+
+// reviewed is an office whose rule file holds messages with several attachments
+// or a word in the subject.
+func reviewed(t *testing.T) *office {
+	t.Helper()
+	f := newOffice(t, officeOptions{more: "hold: {store: held/, expires: 1h}\n"})
+	writeFile(t, filepath.Join(f.dir, "rules.yaml"),
+		"rules:\n  - {name: look-first, when: 'message.subject.contains(\"Budget\")', then: {hold: true}}\n"+
+			"  - {name: never, when: 'recipient.domain == \"never.example\"', then: {refuse: true}}\n", 0o600)
+	f.editConfig(t, "audit:", "policy: {rules: [rules.yaml]}\naudit:")
+	return f
+}
+
+func heldList(t *testing.T, r result) []heldJSON {
+	t.Helper()
+	var out struct{ Held []heldJSON }
+	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil {
+		t.Fatal(err, r.stdout)
+	}
+	return out.Held
+}
+
+const toReview = "To: ana@example.org\nSubject: zq9 Budget\n\nzq9 body\n"
+
+func TestHeldMessageWaitsForAnotherActor(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	r := world{stdin: toReview}.run(t, "plan", "-config", f.config, "-t", "-actor", "dr-1")
+	r.want(t, exitRefused, "held")
+	if _, err := os.Stat(filepath.Join(f.dir, "held")); err == nil {
+		t.Error("plan made the store")
+	}
+	r = world{stdin: toReview}.run(t, "send", "-config", f.config, "-t", "-actor", "dr-1")
+	r.want(t, exitRefused, "held")
+	rec := r.receipt(t).Recipients[0]
+	if rec.Status != "held" || rec.HoldID == "" || rec.Code != "look-first" || !strings.Contains(rec.Reason, "look-first") {
+		t.Fatalf("got %+v", rec)
+	}
+	r = world{}.run(t, "hold", "list", "-config", f.config)
+	r.want(t, exitOK, "")
+	list := heldList(t, r)
+	if len(list) != 1 || list[0].ID != rec.HoldID || list[0].Actor != "dr-1" || list[0].Status != "held" || strings.Contains(r.stdout, "zq9") || strings.Contains(r.stdout, "ana@") {
+		t.Fatalf("listed is %s", r.stdout)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"release", "-config", f.config, rec.HoldID}, exitUsage, "-actor is missing"},
+		{[]string{"release", "-config", f.config, "-actor", "dr-1", rec.HoldID}, exitRefused, "other than the sender"},
+		{[]string{"reject", "-config", f.config, "-actor", "dr-1", rec.HoldID}, exitRefused, "other than the sender"},
+		{[]string{"release", "-config", f.config, "-actor", "officer", strings.Repeat("0", 32)}, exitData, "no held message"},
+		{[]string{"release", "-config", f.config, "-actor", "officer", "../x"}, exitData, "no held message"},
+		{[]string{"approve", "-config", f.config}, exitUsage, "list, release or reject"},
+	} {
+		world{}.run(t, append([]string{"hold"}, c.args...)...).want(t, c.code, c.want)
+	}
+	if n := len(f.relay.Messages()); n != 0 {
+		t.Fatalf("%d messages were sent", n)
+	}
+	r = world{}.run(t, "hold", "release", "-config", f.config, "-actor", "officer", rec.HoldID)
+	r.want(t, exitOK, "")
+	if got := r.receipt(t); got.Recipients[0].Status != "accepted" || got.MessageID != list[0].MessageID {
+		t.Errorf("got %+v", got)
+	}
+	if n := len(f.relay.Messages()); n != 1 {
+		t.Errorf("%d messages were sent", n)
+	}
+	if left := heldList(t, world{}.run(t, "hold", "list", "-config", f.config)); len(left) != 0 {
+		t.Errorf("left are %+v", left)
+	}
+	if e := of(f.events(t), audit.KindHold); len(e) != 1 || e[0].Status != "released" || e[0].Actor != "officer" || e[0].RecordRef != rec.HoldID {
+		t.Errorf("on record is %+v", e)
+	}
+}
+
+func TestHeldMessageIsRejectedByAnother(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	id := world{stdin: toReview}.run(t, "send", "-config", f.config, "-t").receipt(t).Recipients[0].HoldID
+	r := world{}.run(t, "hold", "reject", "-config", f.config, "-actor", "officer", id)
+	r.want(t, exitOK, "")
+	if !strings.Contains(r.stdout, `"rejected"`) {
+		t.Errorf("got %s", r.stdout)
+	}
+	world{}.run(t, "hold", "release", "-config", f.config, "-actor", "officer", id).want(t, exitData, "no held message")
+	if n := len(f.relay.Messages()); n != 0 {
+		t.Errorf("%d messages were sent", n)
+	}
+}
+
+func TestWithoutAStoreWhatToReviewIsRefused(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	f.editConfig(t, "hold: {store: held/, expires: 1h}\n", "")
+	r := world{stdin: toReview}.run(t, "send", "-config", f.config, "-t")
+	r.want(t, exitRefused, "hold-missing")
+	world{}.run(t, "hold", "list", "-config", f.config).want(t, exitConfig, "hold: missing")
+}
+
+func TestRuleFilesDecide(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	r := world{stdin: "To: ana@never.example\nSubject: x\n\nhello\n"}.run(t, "plan", "-config", f.config, "-t")
+	r.want(t, exitRefused, "never")
+	if rec := r.receipt(t).Recipients[0]; rec.Status != "refused" || rec.Code != "never" {
+		t.Errorf("got %+v", rec)
+	}
+}
+
+func TestRuleFileFaultsHaveLinesAndNoText(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ rules, want string }{
+		"unknown key":     {"rules:\n  - {name: x, zq9: true}\n", "rules.yaml:2: an unknown key"},
+		"wrong kind":      {"settings:\n  anomalies: {bytes: zq9}\n", "rules.yaml:2: a value of the wrong kind"},
+		"no yaml":         {"rules: [zq9\n", "rules.yaml"},
+		"unknown fact":    {"rules:\n  - name: x\n    when: zq9 > 3\n    then: {refuse: true}\n", "rules.yaml:3: rules[0].when: names a fact"},
+		"types":           {"rules:\n  - name: x\n    when: message.size == \"zq9\"\n    then: {refuse: true}\n", "rules.yaml:3: rules[0].when: has wrong types"},
+		"syntax":          {"rules:\n  - name: x\n    when: '\"zq9'\n    then: {refuse: true}\n", "rules.yaml:3: rules[0].when: is not an expression"},
+		"asks nothing":    {"rules:\n  - name: x\n", "rules.yaml:2: rules[0]: Then asks for nothing"},
+		"alias":           {"parties: &zq9 []\nterms: *zq9\n", "anchors"},
+		"unknown word":    {"rules:\n  - {name: x, then: {modes: [zq9]}}\n", "rules.yaml:2: unknown mode"},
+		"built-in's name": {"rules:\n  - {name: special, then: {refuse: true}}\n", "name"},
+		"pattern":         {"terms:\n  - {name: x, pattern: '(zq9'}\n", "rules.yaml:2: terms[0]: Pattern is no regular expression"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := reviewed(t)
+			writeFile(t, filepath.Join(f.dir, "rules.yaml"), c.rules, 0o600)
+			r := world{stdin: toReview}.run(t, "plan", "-config", f.config, "-t")
+			r.want(t, exitConfig, c.want)
+			if strings.Contains(r.stderr, "zq9") {
+				t.Errorf("the text leaked: %s", r.stderr)
+			}
+		})
+	}
+}
+
+func TestPolicyTestRunsCases(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	cases := filepath.Join(f.dir, "cases.yaml")
+	writeFile(t, cases, "cases:\n  - name: budget\n    message: {to: [ana@example.org], subject: Budget}\n    expect: {verdict: hold, code: look-first}\n", 0o600)
+	r := world{}.run(t, "policy", "test", "-config", f.config, cases)
+	r.want(t, exitOK, "")
+	if !strings.Contains(r.stdout, `"cases":1,"failed":0`) {
+		t.Errorf("got %s", r.stdout)
+	}
+	writeFile(t, cases, "cases:\n  - name: budget\n    message: {to: [ana@example.org], subject: Budget}\n    expect: {verdict: allow}\n", 0o600)
+	r = world{}.run(t, "policy", "test", "-config", f.config, cases)
+	r.want(t, exitData, "1 of 1 cases failed")
+	if !strings.Contains(r.stdout, "verdict: expected allow, got hold") || !strings.Contains(r.stdout, "look-first: hold") {
+		t.Errorf("got %s", r.stdout)
+	}
+	writeFile(t, cases, "cases:\n  - {nam: zq9}\n", 0o600)
+	r = world{}.run(t, "policy", "test", "-config", f.config, cases)
+	r.want(t, exitData, "cases.yaml:2: an unknown key")
+	if strings.Contains(r.stderr, "zq9") {
+		t.Errorf("the text leaked: %s", r.stderr)
+	}
+	world{}.run(t, "policy", "test", "-config", f.config).want(t, exitUsage, "name a file of cases")
+}

@@ -205,6 +205,9 @@ func (s *scan) unknown(i int) {
 		s.health(i)
 		return
 	}
+	if s.mode == mixedCase && t.flags&(capital|upper) != 0 && t.flags&lineStart == 0 {
+		return // more likely a name
+	}
 	if e, ok := vocab.Spelled(w); ok {
 		t.set |= e.Set & (vocab.Health | vocab.Mental | vocab.SUD | vocab.HIV | vocab.Repro | vocab.Genetic)
 		s.health(i)

@@ -33,6 +33,8 @@ type document struct {
 	best           float32 // the strongest
 	narrative      float32 // sentences of a note about somebody
 	events         float32 // of the reader's own care
+	top            float32 // how surely a sentence is about somebody, at most
+	self           float32 // sentences of the writer about their own health
 	idents         float32 // identifiers under labels
 	subjects       int     // persons who are no providers or senders
 	nameLabels     int
@@ -82,7 +84,7 @@ func (d *document) found(k Type, r role) {
 	case TypeMRN:
 		d.idents += 2
 	case TypeHealthPlan, TypeSSN:
-		d.idents += 1.5
+		d.idents++
 	case TypeName:
 		if r != provider && r != sender {
 			d.subjects++

@@ -115,8 +115,12 @@ func (s *scan) labelledCode(i, j int, strong bool) int {
 		r = anyone
 	}
 	s.add(kind, j, j+n, r)
-	if label == vocab.Plan || label == vocab.MRN {
+	switch label {
+	case vocab.MRN:
 		s.unit.label++
+	case vocab.Plan:
+		s.unit.health += 0.4 // of cars and houses there are policies too
+		s.unit.kinds |= vocab.Ins
 	}
 	return n
 }

@@ -96,6 +96,9 @@ scan:
 		case t.set&^(vocab.Starts|vocab.Prefix) == 0:
 			unknown++
 		case t.set&vocab.Common != 0:
+			if words >= 2 && s.mode != mixedCase {
+				break scan
+			}
 			common++
 		}
 		words++
@@ -156,8 +159,9 @@ func (s *scan) isTerm(k int) bool {
 	if t.set&(vocab.Facility|vocab.Org|vocab.Street) != 0 && t.flags&(capital|upper) != 0 && s.mode == mixedCase {
 		return true
 	}
-	if t.set&(vocab.Dx|vocab.Sym|vocab.Anat) != 0 {
-		return true
+	if t.set&(vocab.Dx|vocab.Sym|vocab.Anat) != 0 && (t.flags&upper == 0 || s.mode != mixedCase) {
+		before := &s.r.tokens[k-1]
+		return before.set&vocab.Eponym != 0 || before.set&vocab.First == 0 || before.set&vocab.Common != 0
 	}
 	w := s.r.text[t.start:t.end]
 	switch len(w) {
@@ -242,7 +246,7 @@ func (s *scan) isNamePart(t *token) bool {
 // name reads a person's name at token i, in its several surroundings.
 func (s *scan) name(i int) int {
 	t := &s.r.tokens[i]
-	if t.set&vocab.Salute != 0 && t.set&vocab.First == 0 {
+	if t.set&vocab.Salute != 0 {
 		if n := s.greeting(i); n > 0 {
 			return n
 		}
@@ -267,6 +271,9 @@ func (s *scan) name(i int) int {
 			n = m
 		}
 		s.add(TypeName, i, i+n, subject)
+		return n
+	}
+	if n := s.heading(i); n > 0 {
 		return n
 	}
 	if n := s.reversed(i); n > 0 {
@@ -392,12 +399,20 @@ func (s *scan) greeting(i int) int {
 		return 0
 	}
 	if v.set&vocab.Title != 0 {
+		if w := s.couple(k); w > 0 {
+			k = w // "Mr. and Mrs. Petersen"
+		}
 		s.doc.greeted = true
 		s.unit.greeting = true
 		if n := s.titled(k); n > 0 {
 			return k + n - i
 		}
 		return 0
+	}
+	if w := s.couple(k); w > 0 && s.nameScore(v) > 0 {
+		s.add(TypeName, k, k+1, anyone) // "Anna and Paul Richter"
+		s.learn(v.hash)
+		k, v = w, &s.r.tokens[w]
 	}
 	n := s.anyName(k)
 	if n == 0 || n > 5 || v.set&(vocab.NonName|vocab.Staff|vocab.GenericPl) != 0 {
@@ -415,4 +430,42 @@ func (s *scan) greeting(i int) int {
 	s.unit.greeting = true
 	s.named(k, n, anyone)
 	return k + n - i
+}
+
+// heading reads a line of a name with a record number: "Wood, Bryce (H904951685)".
+func (s *scan) heading(i int) int {
+	if s.r.tokens[i].flags&lineStart == 0 {
+		return 0
+	}
+	n := s.anyName(i)
+	if n < 2 || !s.is(i+n, '(') {
+		return 0
+	}
+	size, digits, chars := s.codeLength(i+n+1, true)
+	if size == 0 || digits < 4 || chars < 5 || !s.is(i+n+1+size, ')') {
+		return 0
+	}
+	if e := &s.r.tokens[i+n+size+2]; e.kind != newline && e.kind != end {
+		return 0
+	}
+	s.named(i, n, subject)
+	s.add(TypeMRN, i+n+1, i+n+1+size, subject)
+	s.unit.label++
+	s.doc.labelled = true
+	return n + size + 2
+}
+
+// couple returns the token after "Mr. and" or "Anna and", 0 if there is no "and".
+func (s *scan) couple(k int) int {
+	k++
+	if s.is(k, '.') {
+		k++
+	}
+	t := &s.r.tokens[k]
+	if s.is(k, '&') || t.kind == word && (equalFold(s.r.text[t.start:t.end], "and") || equalFold(s.r.text[t.start:t.end], "y")) {
+		if v := &s.r.tokens[k+1]; v.kind == word && v.flags&lineStart == 0 && (v.flags&(capital|upper) != 0 || s.mode != mixedCase) {
+			return k + 1
+		}
+	}
+	return 0
 }

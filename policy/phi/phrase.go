@@ -59,10 +59,8 @@ func phrases(tokens []token) {
 		if last == i {
 			continue
 		}
-		t.set |= best.Set &^ vocab.Prefix
-		if best.Set&vocab.Weak == 0 && best.Set&vocab.Health != 0 {
-			t.set &^= vocab.Weak
-		}
+		// What the first word means alone is gone: "post op" is no town of Post.
+		t.set = t.set&^(vocab.City|vocab.State|vocab.Country|vocab.Health|vocab.Weak) | best.Set&^vocab.Prefix
 		if best.Label != vocab.NoLabel {
 			t.label = best.Label
 		}

@@ -33,6 +33,9 @@ func (s *scan) facility(i int) int {
 		k++
 	}
 done:
+	for j := i; j <= last; j++ {
+		s.health(j) // "Harbor Cardiology" says what the care is for
+	}
 	if last >= i && (last > i || s.r.tokens[i].set&vocab.FacName != 0) {
 		s.add(TypeFacility, i, last+1, anyone)
 		return last + 1 - i
@@ -167,7 +170,7 @@ func (s *scan) streetAddress(i int) int {
 		if w.set&(vocab.Month|vocab.Unit|vocab.AgeWord|vocab.Route) != 0 && k == i+1 && w.set&vocab.Last == 0 {
 			return 0
 		}
-		if s.isStreet(k) && (k > i+1 || w.set&vocab.Common == 0 && s.mode == mixedCase) {
+		if s.isStreet(k) && k > i+1 {
 			found = k
 			break
 		}

@@ -107,7 +107,7 @@ func (s *scan) casing() {
 			continue
 		}
 		words++
-		if t.flags&capital != 0 {
+		if t.flags&capital != 0 && t.flags&lineStart == 0 {
 			caps++
 		}
 		if t.flags&upper != 0 {
@@ -117,11 +117,22 @@ func (s *scan) casing() {
 	switch {
 	case words >= 6 && ups*10 >= words*7:
 		s.mode = upperCase
-	case words >= 3 && caps+ups == 0 || words >= 60 && (caps+ups)*100 <= words:
+	case words >= 3 && caps+ups == 0 && !s.startsCapital() || words >= 60 && (caps+ups)*100 <= words:
 		s.mode = lowerCase
 	default:
 		s.mode = mixedCase
 	}
+}
+
+// startsCapital says whether the first word has a capital letter: a single
+// sentence may have no other.
+func (s *scan) startsCapital() bool {
+	for i := range s.r.tokens {
+		if t := &s.r.tokens[i]; t.kind == word {
+			return t.flags&(capital|upper) != 0
+		}
+	}
+	return false
 }
 
 // at reads what begins at token i and returns how many tokens it took.
@@ -165,6 +176,15 @@ func (s *scan) word(i int) int {
 			return n
 		}
 	}
+	if t.span > 1 && t.set&(vocab.City|vocab.State|vocab.FacName) != 0 && s.mode == mixedCase {
+		if n := s.facility(i); n > int(t.span) {
+			return n
+		}
+		if n := s.place(i); n > 0 {
+			return n
+		}
+		return int(t.span)
+	}
 	if n := s.name(i); n > 0 {
 		return n
 	}
@@ -178,7 +198,11 @@ func (s *scan) word(i int) int {
 
 // add notes an identifier that covers the tokens from i up to j.
 func (s *scan) add(k Type, i, j int, r role) {
-	s.addRange(k, s.r.tokens[i].start, s.r.tokens[j-1].end, r)
+	end := s.r.tokens[j-1].end
+	if last := &s.r.tokens[j-1]; last.flags&plural != 0 && k == TypeName && end-last.start > 2 && s.r.text[end-2] == '\'' {
+		end -= 2 // "Stephen's"
+	}
+	s.addRange(k, s.r.tokens[i].start, end, r)
 }
 
 func (s *scan) addRange(k Type, start, end uint32, r role) {

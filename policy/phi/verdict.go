@@ -45,6 +45,10 @@ func (s *scan) endUnit(paragraph bool) {
 	if (u.he || u.clin || u.patient) && h >= 0.75 && !u.generic && u.article == 0 {
 		d.narrative += min(h, 2)
 	}
+	d.top = max(d.top, p)
+	if u.me && u.health >= 1 && !u.generic && u.article == 0 {
+		d.self += min(u.health, 2)
+	}
 	if u.event || u.softEvent {
 		e := float32(0.5)
 		if u.event {
@@ -118,7 +122,7 @@ func (u *unit) subject() (p float32) {
 
 // features are what the score is made of.
 type features struct {
-	Links, Best, Record, Narrative, Events, Health, Article, Code, Length float64
+	Links, Best, Record, Narrative, Events, Short, Self, Health, Article, Code, Length float64
 }
 
 func sat(x, full float64) float64 { return min(x/full, 1) }
@@ -147,6 +151,10 @@ func (d *document) features() features {
 	if d.greeted {
 		f.Events *= 1.3
 	}
+	f.Short = min(float64(d.top), 4) * min(h, 4) / max(1, float64(d.units)/5)
+	if d.counts[TypeName]+d.counts[TypeDate]+d.counts[TypeAccount] > 0 {
+		f.Self = min(float64(d.self), 5) / max(1, float64(d.units)/10)
+	}
 	f.Article = math.Log1p(float64(d.article))
 	f.Code = math.Log1p(float64(d.code))
 	f.Length = math.Log1p(float64(d.units))
@@ -155,7 +163,8 @@ func (d *document) features() features {
 
 // score turns the features into a probability.
 func (f features) score() float64 {
-	z := -2.8 + 0.75*f.Best + 0.08*f.Links + 1.0*f.Record + 0.45*f.Narrative + 0.9*f.Events + 0.3*f.Health - 0.8*f.Article - 0.4*f.Code - 0.15*f.Length
+	z := -3.4 + 0.7*f.Best + 0.12*f.Links + 1.1*f.Record + 0.7*f.Narrative + 0.8*f.Events + 2.0*f.Short + f.Self + 0.25*f.Health -
+		1.6*f.Article - 0.6*f.Code - 0.3*f.Length
 	return 1 / (1 + math.Exp(-z))
 }
 

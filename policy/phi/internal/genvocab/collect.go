@@ -18,8 +18,16 @@ import (
 type collector struct {
 	entries map[string]vocab.Entry // by words, joined by a space
 	spelled []string
+	stems   []stem
+	lexicon []string // English words
 	zips    []int
 	areas   []int
+}
+
+// stem is the beginning of a family of words.
+type stem struct {
+	text string
+	set  vocab.Set
 }
 
 func newCollector() *collector { return &collector{entries: map[string]vocab.Entry{}} }
@@ -111,6 +119,7 @@ func (c *collector) file(name string) error {
 	defer func() { _ = f.Close() }()
 	var set vocab.Set
 	var label vocab.Label
+	family := false
 	in := bufio.NewScanner(f)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
@@ -118,12 +127,17 @@ func (c *collector) file(name string) error {
 		switch {
 		case line == "" || line[0] == '#':
 		case line[0] == '[':
-			if set, label, err = section(strings.Trim(line, "[]")); err != nil {
+			line, family = strings.CutPrefix(strings.Trim(line, "[]"), "stem ")
+			if set, label, err = section(line); err != nil {
 				return err
 			}
 		default:
 			for t := range strings.SplitSeq(line, ",") {
-				c.term(strings.TrimSpace(t), set, label)
+				if t = strings.TrimSpace(t); family && t != "" {
+					c.stems = append(c.stems, stem{t, set})
+				} else {
+					c.term(t, set, label)
+				}
 			}
 		}
 	}
@@ -199,5 +213,5 @@ var kindNames = map[string]vocab.Set{
 	"he": vocab.He, "you": vocab.You, "me": vocab.Me, "we": vocab.Common, "genericpl": vocab.GenericPl, "article": vocab.Article, "kin": vocab.Kin,
 	"gender": vocab.Gender, "agew": vocab.AgeWord, "evid": vocab.Evid, "clin": vocab.Clin, "event": vocab.Event, "salute": vocab.Salute,
 	"closing": vocab.Closing, "staff": vocab.Staff, "disclaim": vocab.Disclaim, "reldate": vocab.RelDate, "code": vocab.Code,
-	"bio": vocab.Bio, "photo": vocab.Photo,
+	"bio": vocab.Bio, "photo": vocab.Photo, "eponym": vocab.Eponym,
 }

@@ -54,6 +54,7 @@ func run(out, terms, packages string) error {
 	if err := c.terms(terms); err != nil {
 		return err
 	}
+	c.families()
 	blob, err := c.build()
 	if err != nil {
 		return err

@@ -128,7 +128,7 @@ func (c *collector) cities(js string) {
 // there with a capital letter and are left out.
 func (c *collector) english(dir string) error {
 	n := 0
-	for _, size := range []string{"10", "20", "35", "40", "50"} {
+	for _, size := range []string{"10", "20", "35", "40", "50", "55", "60", "70"} {
 		for _, variety := range []string{"english", "american", "british"} {
 			b, err := os.ReadFile(filepath.Join(dir, folder(sources[5]), "package", variety+"-words-"+size+".json"))
 			if err != nil {
@@ -139,9 +139,14 @@ func (c *collector) english(dir string) error {
 				return err
 			}
 			for _, w := range list {
-				if w == strings.ToLower(w) && len(w) > 1 {
+				switch {
+				case w != strings.ToLower(w) || len(w) < 2:
+				case size < "55":
 					c.add(w, vocab.Common, 0)
 					n++
+					fallthrough
+				default:
+					c.lexicon = append(c.lexicon, w)
 				}
 			}
 		}
@@ -150,6 +155,23 @@ func (c *collector) english(dir string) error {
 		return fmt.Errorf("only %d English words", n)
 	}
 	return nil
+}
+
+// families gives the words of the list the kind of their family. It runs after
+// the terms, which know better.
+func (c *collector) families() {
+	const known = vocab.Health | vocab.Street | vocab.Kin
+	for _, w := range c.lexicon {
+		if c.entries[w].Set&known != 0 || strings.Contains(w, "'") {
+			continue
+		}
+		for _, s := range c.stems {
+			if strings.HasPrefix(w, s.text) {
+				c.add(w, s.set, 0)
+				break
+			}
+		}
+	}
 }
 
 // areaCodes are those that the North American numbering plan gives out or may

@@ -74,7 +74,7 @@ const (
 	Photo                     // photograph
 	Starts                    // the first word of a phrase
 	Prefix                    // the first words of a longer phrase
-	FewName                   // a first name that is mostly another word
+	Eponym                    // a name that diseases, signs and scores bear
 )
 
 // Health is every kind of health or payment word.

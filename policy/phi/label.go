@@ -139,7 +139,8 @@ func (s *scan) codeLength(j int, strong bool) (n, digits, chars int) {
 		size := int(t.end - t.start)
 		switch t.kind {
 		case number:
-			if k > j && !s.touches(k) && (digits == 0 || !strong || s.startsDate(k)) {
+			leads := k == j+1 && s.r.tokens[j].kind == word && strong
+			if k > j && !s.touches(k) && (digits == 0 && !leads || !strong || s.startsDate(k)) {
 				return k - j, digits, chars
 			}
 			digits += size

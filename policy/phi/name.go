@@ -81,7 +81,7 @@ scan:
 				k++
 			}
 			continue
-		case words > 0 && s.isParticle(k) && s.nameScore(&s.r.tokens[k+1]) >= 1:
+		case words > 0 && s.isParticle(k) && (s.nameScore(&s.r.tokens[k+1]) >= 1 || s.isParticle(k+1) && s.nameScore(&s.r.tokens[k+2]) >= 1):
 			k++
 			continue
 		}
@@ -265,15 +265,15 @@ func (s *scan) name(i int) int {
 			return n
 		}
 	}
+	if n := s.heading(i); n > 0 {
+		return n
+	}
 	if s.known > 0 && (cap || s.mode != mixedCase && t.set&vocab.Common == 0) && s.isLearnt(t.hash) {
 		n := 1
 		if m, _ := s.personAt(i); m > 1 {
 			n = m
 		}
 		s.add(TypeName, i, i+n, subject)
-		return n
-	}
-	if n := s.heading(i); n > 0 {
 		return n
 	}
 	if n := s.reversed(i); n > 0 {
@@ -366,7 +366,7 @@ func (s *scan) reversed(i int) int {
 		return 0
 	}
 	v := &s.r.tokens[i+2]
-	if s.nameScore(v) < 1 || v.flags&lineStart != 0 || v.set&vocab.First == 0 && v.set&^(vocab.Starts|vocab.Prefix) != 0 || v.set&(vocab.City|vocab.State) != 0 {
+	if s.nameScore(v) < 1 || v.flags&lineStart != 0 || v.set&vocab.First == 0 && v.set&^(vocab.Starts|vocab.Prefix) != 0 || v.set&vocab.State != 0 {
 		return 0
 	}
 	k := i + 3
@@ -440,6 +440,9 @@ func (s *scan) heading(i int) int {
 	n := s.anyName(i)
 	if n < 2 || !s.is(i+n, '(') {
 		return 0
+	}
+	if l := &s.r.tokens[i+n+1]; l.label == vocab.MRN {
+		return 0 // "(MRN 123)" is read as any label
 	}
 	size, digits, chars := s.codeLength(i+n+1, true)
 	if size == 0 || digits < 4 || chars < 5 || !s.is(i+n+1+size, ')') {

@@ -19,7 +19,8 @@ type collector struct {
 	entries map[string]vocab.Entry // by words, joined by a space
 	spelled []string
 	stems   []stem
-	lexicon []string // English words
+	lexicon []string        // English words
+	borne   map[string]bool // common names
 	zips    []int
 	areas   []int
 }
@@ -30,7 +31,9 @@ type stem struct {
 	set  vocab.Set
 }
 
-func newCollector() *collector { return &collector{entries: map[string]vocab.Entry{}} }
+func newCollector() *collector {
+	return &collector{entries: map[string]vocab.Entry{}, borne: map[string]bool{}}
+}
 
 // fold lowers s and takes its accents off, as the detector does.
 func fold(s string) string {

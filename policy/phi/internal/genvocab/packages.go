@@ -98,11 +98,14 @@ func (c *collector) census(js string) error {
 		switch {
 		case m[1] == "last":
 			kind, n = vocab.Last, 0
-		case m[1] != "":
+		case m[1] != "": // men, then women
 			kind, n = vocab.First, 0
 		case kind == vocab.First || n < surnames:
-			c.add(strings.ReplaceAll(m[2], `\'`, "'"), kind, 0)
-			n++
+			name := strings.ReplaceAll(m[2], `\'`, "'")
+			c.add(name, kind, 0)
+			if n++; kind == vocab.First && n <= 1200 || kind == vocab.Last && n <= 600 {
+				c.borne[fold(name)] = true
+			}
 		}
 	}
 	if len(c.entries) < surnames {
@@ -141,6 +144,8 @@ func (c *collector) english(dir string) error {
 			for _, w := range list {
 				switch {
 				case w != strings.ToLower(w) || len(w) < 2:
+				case c.borne[w] && (size >= "40" || plainNames[w]):
+					// Sooner a name than a rare word.
 				case size < "55":
 					c.add(w, vocab.Common, 0)
 					n++
@@ -182,4 +187,12 @@ func (c *collector) areaCodes() {
 			c.areas = append(c.areas, n)
 		}
 	}
+}
+
+// plainNames are common words by the list and names to everybody else.
+var plainNames = map[string]bool{
+	"john": true, "peter": true, "tony": true, "harry": true, "tom": true, "jenny": true, "kelly": true, "bobby": true, "martin": true, "louis": true,
+	"ralph": true, "betty": true, "jack": true, "henry": true, "charlotte": true, "victoria": true, "mike": true, "jim": true, "joe": true, "bob": true,
+	"jane": true, "mary": true, "anna": true, "james": true, "david": true, "alan": true, "roger": true, "nelson": true, "smith": true, "jones": true,
+	"johnson": true, "wilson": true, "davis": true, "russell": true, "roy": true, "logan": true, "beverly": true, "diane": true, "barbara": true,
 }

@@ -3,6 +3,7 @@ package phi
 import (
 	"bytes"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -44,17 +45,9 @@ func (s *scan) html(src string) {
 // rendered reads text that stands for HTML.
 func (s *scan) rendered(way *normal) {
 	s.field, s.from = fieldHTML, len(s.hits)
-	saved, savedWords := s.doc, s.words
-	s.r.spread, s.r.long, s.r.singles = false, false, 0
-	s.text(way.text)
-	if s.r.spread {
-		joined := &s.norm[1]
-		joined.reset()
-		joined.unspread(way.text, way)
-		s.doc, s.words, s.unit, s.hits = saved, savedWords, unit{}, s.hits[:s.from]
-		way = joined
-		s.text(joined.text)
-	}
+	s.r.long = false
+	text, way := s.joined(way.text, way, look(unsafe.String(unsafe.SliceData(way.text), len(way.text))).spread)
+	s.text(text)
 	s.locate(way)
 }
 
@@ -186,7 +179,7 @@ func entityLength(s string) int {
 // raw puts text without entities. Line breaks in HTML are spaces.
 func (p *pageText) raw(text string, at int) {
 	start := len(p.text)
-	p.normalize0(text, at)
+	p.from(text, at, false)
 	for i := start; i < len(p.text); i++ {
 		if p.text[i] == '\n' || p.text[i] == '\r' {
 			p.text[i] = ' '

@@ -69,32 +69,33 @@ func (s *scan) part(field int32, src string) {
 		return
 	}
 	s.field, s.from = field, len(s.hits)
-	saved := s.doc
-	savedWords := s.words
-	plain, quoted := isPlain(src)
-	s.r.spread, s.r.long, s.r.singles = false, false, 0
+	s.r.long = false
+	rest := look(src)
 	text := bytesOf(src)
 	var way *normal
-	if !plain {
+	if rest.high || rest.quoted {
 		way = &s.norm[0]
 		way.reset()
-		way.normalize(src, quoted)
+		way.normalize(src, rest.quoted)
 		text = way.text
 	}
+	text, way = s.joined(text, way, rest.spread)
 	s.text(text)
-	if s.r.spread {
-		// Single letters in a row: read it again with those joined.
-		joined := &s.norm[1]
-		joined.reset()
-		joined.unspread(text, way)
-		s.doc, s.words, s.unit, s.hits = saved, savedWords, unit{}, s.hits[:s.from]
-		way = joined
-		s.text(joined.text)
-	}
 	s.locate(way)
 	if s.r.long {
 		s.hidden(field, src)
 	}
+}
+
+// joined is the text with single letters in a row joined, if there are any.
+func (s *scan) joined(text []byte, way *normal, spread bool) ([]byte, *normal) {
+	if !spread {
+		return text, way
+	}
+	b := &s.norm[1]
+	b.reset()
+	b.unspread(text, way)
+	return b.text, b
 }
 
 // locate turns the hits of the part into places in its source.

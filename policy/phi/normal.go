@@ -29,8 +29,8 @@ func (b *normal) put(c byte, s, width int) {
 	b.text = append(b.text, c)
 }
 
-// find returns the last run that begins at or before n.
-func (b *normal) find(n int) run {
+// after returns the number of the first run that begins after n.
+func (b *normal) after(n int) int {
 	lo, hi := 0, len(b.runs)
 	for lo < hi {
 		mid := (lo + hi) / 2
@@ -40,10 +40,15 @@ func (b *normal) find(n int) run {
 			hi = mid
 		}
 	}
-	if lo == 0 {
-		return run{0, 0, 1}
+	return lo
+}
+
+// find returns the last run that begins at or before n.
+func (b *normal) find(n int) run {
+	if k := b.after(n); k > 0 {
+		return b.runs[k-1]
 	}
-	return b.runs[lo-1]
+	return run{0, 0, 1}
 }
 
 // source returns the source's range of the normalized bytes from start to end.
@@ -63,14 +68,42 @@ func (b *normal) source(start, end int) (from, to int) {
 	return from, int(r.s) + end - int(r.n)
 }
 
-// isPlain says whether src is ASCII without remains of a transfer encoding.
-func isPlain(src string) (plain, quoted bool) {
-	equals, breaks, high := 0, 0, false
+// remains is what src holds beside plain text.
+type remains struct {
+	high   bool // characters beyond ASCII
+	quoted bool // quoted-printable
+	spread bool // letters or digits parted by spaces or dots
+}
+
+func (r remains) any() bool { return r.high || r.quoted || r.spread }
+
+// look finds out what src holds.
+func look(src string) (r remains) {
+	equals, breaks, run := 0, 0, 0
+	last := -3
 	for i := 0; i < len(src); i++ {
 		c := src[i]
-		if c >= 0x80 {
-			high = true
-		} else if c == '=' && i+2 < len(src) {
+		if c > '=' {
+			if c >= 0x80 {
+				r.high = true
+			}
+			continue
+		}
+		switch c {
+		case ' ', '.', '-':
+			// "a b c d": signs at every second place.
+			if i == last+2 {
+				if run++; run >= minSpread-1 {
+					r.spread = true
+				}
+			} else {
+				run = 0
+			}
+			last = i
+		case '=':
+			if i+2 >= len(src) {
+				break
+			}
 			switch {
 			case src[i+1] == '\n' || src[i+1] == '\r' && src[i+2] == '\n':
 				breaks++
@@ -82,8 +115,8 @@ func isPlain(src string) (plain, quoted bool) {
 			}
 		}
 	}
-	quoted = equals >= 2 || breaks >= 1 && equals+breaks >= 2 || breaks >= 1 && len(src) > 70
-	return !high && !quoted, quoted
+	r.quoted = equals >= 2 || breaks >= 1 && equals+breaks >= 2 || breaks >= 1 && len(src) > 70
+	return r
 }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
@@ -96,23 +129,41 @@ func hexValue(c byte) byte {
 }
 
 // normalize appends the text that src looks like.
-func (b *normal) normalize(src string, quoted bool) {
+func (b *normal) normalize(src string, quoted bool) { b.from(src, 0, quoted) }
+
+// from is normalize for text that begins at a place of the source.
+func (b *normal) from(src string, at int, quoted bool) {
+	start := 0
 	for i := 0; i < len(src); {
-		if c := src[i]; c == '=' && quoted {
-			if n := b.unquote(src, i); n > 0 {
-				i += n
-				continue
-			}
+		c := src[i]
+		if c < 0x80 && (c != '=' || !quoted) {
+			i++
+			continue
 		}
-		i += b.character(src, i, 0)
+		b.copy(src[start:i], at+start)
+		n := 0
+		if c == '=' {
+			n = b.unquote(src, i)
+		}
+		if n == 0 {
+			n = b.character(src, i, at)
+		}
+		i += n
+		start = i
 	}
+	b.copy(src[start:], at+start)
 }
 
-// normalize0 is normalize for text that begins at a place of the source.
-func (b *normal) normalize0(src string, at int) {
-	for i := 0; i < len(src); {
-		i += b.character(src, i, at)
+// copy appends text that stands at a place of the source, one for one.
+func (b *normal) copy(text string, s int) {
+	if text == "" {
+		return
 	}
+	n := len(b.text)
+	if k := len(b.runs); k == 0 || b.runs[k-1].width != 1 || int(b.runs[k-1].s)+n-int(b.runs[k-1].n) != s {
+		b.runs = append(b.runs, run{uint32(n), uint32(s), 1})
+	}
+	b.text = append(b.text, text...)
 }
 
 // character puts the character at src[i] and returns its length.
@@ -186,30 +237,42 @@ func (b *normal) unquote(src string, i int) int {
 }
 
 // unspread joins letters and digits that each stand alone: "5 5 5 - 1 2 3 4".
-// from is the text that b is made from, nil if that is src itself.
-func (b *normal) unspread(src []byte, from *normal) {
+// way is how src was made from the source, nil if that is src itself.
+func (b *normal) unspread(src []byte, way *normal) {
+	start := 0
 	for i := 0; i < len(src); {
 		n, step := spreadAt(src, i)
 		if n == 0 {
-			b.copyByte(src, i, from)
 			i++
 			continue
 		}
+		b.part(src, start, i, way)
 		for k := 0; k < n; k += step {
-			b.copyByte(src, i+k, from)
+			b.part(src, i+k, i+k+1, way)
 		}
 		i += n
+		start = i
 	}
+	b.part(src, start, len(src), way)
 }
 
-func (b *normal) copyByte(src []byte, i int, from *normal) {
-	s, width := i, 1
-	if from != nil {
-		var to int
-		s, to = from.source(i, i+1)
-		width = to - s
+// part appends src[i:j] with its way to the source.
+func (b *normal) part(src []byte, i, j int, way *normal) {
+	if i >= j {
+		return
 	}
-	b.put(src[i], s, width)
+	n := len(b.text)
+	if way == nil {
+		b.runs = append(b.runs, run{uint32(n), uint32(i), 1})
+	} else {
+		from, to := way.source(i, i+1)
+		b.runs = append(b.runs, run{uint32(n), uint32(from), uint32(to - from)})
+		for k := way.after(i); k < len(way.runs) && int(way.runs[k].n) < j; k++ {
+			r := way.runs[k]
+			b.runs = append(b.runs, run{uint32(n + int(r.n) - i), r.s, r.width})
+		}
+	}
+	b.text = append(b.text, src[i:j]...)
 }
 
 // minSpread is the least number of characters that are taken to belong together.

@@ -45,7 +45,8 @@ type scan struct {
 	mode    letters
 	from    int // the first hit of the part that is read
 	names   [64]uint64
-	known   int // how many of names are used
+	known   int    // how many of names are used
+	filter  uint64 // a bit for each of them, by its hash
 	words   [64]uint64
 	buf     []byte
 	codes   []string
@@ -100,20 +101,7 @@ func (s *scan) block() {
 
 // casing finds out how the block is written.
 func (s *scan) casing() {
-	words, caps, ups := 0, 0, 0
-	for i := range s.r.tokens {
-		t := &s.r.tokens[i]
-		if t.kind != word || t.end-t.start < 2 {
-			continue
-		}
-		words++
-		if t.flags&capital != 0 && t.flags&lineStart == 0 {
-			caps++
-		}
-		if t.flags&upper != 0 {
-			ups++
-		}
-	}
+	words, caps, ups := s.r.words, s.r.caps, s.r.ups
 	switch {
 	case words >= 6 && ups*10 >= words*7:
 		s.mode = upperCase
@@ -157,9 +145,16 @@ func (s *scan) at(i int) int {
 	return 1
 }
 
+// active are the kinds that matter for a word in small letters.
+const active = ^(vocab.Common | vocab.First | vocab.Last | vocab.City | vocab.State | vocab.StateAb | vocab.Country | vocab.Cred | vocab.Street | vocab.Apt |
+	vocab.Facility | vocab.Org | vocab.Prep | vocab.NonName | vocab.Starts | vocab.Prefix | vocab.Eponym | vocab.FacName)
+
 // word reads what begins with a word.
 func (s *scan) word(i int) int {
 	t := &s.r.tokens[i]
+	if s.mode == mixedCase && t.flags&(capital|upper) == 0 && t.set&active == 0 && t.set != 0 && t.label == vocab.NoLabel {
+		return 1 // most words
+	}
 	if t.set == 0 {
 		s.unknown(i)
 	} else {
@@ -240,11 +235,15 @@ func (s *scan) touches(i int) bool {
 func (s *scan) learn(h uint64) {
 	if s.known < len(s.names) && !s.isLearnt(h) {
 		s.names[s.known] = h
+		s.filter |= 1 << (h >> 58)
 		s.known++
 	}
 }
 
 func (s *scan) isLearnt(h uint64) bool {
+	if s.filter>>(h>>58)&1 == 0 {
+		return false
+	}
 	for _, n := range s.names[:s.known] {
 		if n == h {
 			return true

@@ -72,30 +72,23 @@ func makeClasses() (t [256]uint8) {
 	return t
 }
 
-// reader splits text into tokens. It also notes what makes a normalized copy
-// worth trying: single letters parted by spaces, or very long words.
+// reader splits text into tokens.
 type reader struct {
-	text    []byte
-	tokens  []token
-	singles int  // single characters in a row, each parted by one space
-	spread  bool // there were several of those
-	long    bool // a word as long as encoded data
+	text   []byte
+	tokens []token
+	long   bool // there was a word as long as encoded data
+	// How the words are written, for casing.
+	words, caps, ups int
 }
 
 // read appends the tokens of text[from:to].
 func (r *reader) read(from, to int) {
 	text, flags := r.text[:to], lineStart|spaced
-	lastSpace := -2
+	r.words, r.caps, r.ups = 0, 0, 0
 	for i := from; i < len(text); {
 		switch c := text[i]; classes[c] {
 		case cSpace:
 			flags |= spaced
-			if lastSpace != i-2 {
-				r.singles = 0
-			} else if r.singles++; r.singles >= 3 {
-				r.spread = true
-			}
-			lastSpace = i
 			i++
 		case cLine:
 			i = r.lines(i, len(text))
@@ -128,6 +121,10 @@ func (r *reader) lines(i, to int) int {
 
 func (r *reader) word(text []byte, i int, flags tokenFlags) int {
 	start, h := i, vocab.Seed
+	for i < len(text) && text[i]-'a' < 26 {
+		h = vocab.Step(h, text[i])
+		i++
+	}
 	bare, ups, digits := uint64(0), 0, 0
 	bareEnd := 0
 scan:
@@ -161,12 +158,19 @@ scan:
 	if digits > 0 {
 		t.kind = mixed
 	}
+	if i-start > 1 {
+		r.words++
+	}
 	switch {
 	case ups == 0:
 	case ups == i-start-digits && i-start > 1:
 		t.flags |= upper
+		r.ups++
 	case classes[text[start]] == cUpper:
 		t.flags |= capital
+		if flags&lineStart == 0 && i-start > 1 {
+			r.caps++
+		}
 	}
 	if i-start > 32 {
 		r.long = true

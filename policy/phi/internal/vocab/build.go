@@ -45,13 +45,6 @@ func Build(s *Source) ([]byte, error) {
 	if len(entries) >= 1<<indexBits {
 		return nil, fmt.Errorf("vocab: %d kinds of entries are more than fit", len(entries))
 	}
-	out := []byte(magic)
-	for _, n := range []int{len(entries), slotBits, len(s.Spelled), 0} {
-		out = binary.LittleEndian.AppendUint32(out, uint32(n))
-	}
-	for _, e := range entries {
-		out = append(binary.LittleEndian.AppendUint64(out, uint64(e.Set)), byte(e.Label))
-	}
 	slots := make([]uint32, 1<<slotBits)
 	if len(hashes) > len(slots)*6/10 {
 		return nil, fmt.Errorf("vocab: %d terms are too many for %d slots", len(hashes), len(slots))
@@ -66,13 +59,27 @@ func Build(s *Source) ([]byte, error) {
 		}
 		slots[slot] = finger<<indexBits | uint32(index[s.Terms[h]])
 	}
-	for _, v := range slots {
-		out = binary.LittleEndian.AppendUint32(out, v)
+	spelled, pool, err := buildSpelled(s.Spelled)
+	if err != nil {
+		return nil, err
 	}
+	out := []byte(magic)
+	out = appendNumbers(out, slots)
 	out = append(out, bits(s.ZIPs, zipBytes)...)
 	out = append(out, bits(s.Areas, areaBytes)...)
-	spelled, err := buildSpelled(s.Spelled)
-	return append(out, spelled...), err
+	out = appendNumbers(out, spelled)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(entries)))
+	for _, e := range entries {
+		out = append(binary.LittleEndian.AppendUint64(out, uint64(e.Set)), byte(e.Label))
+	}
+	return append(out, pool...), nil
+}
+
+func appendNumbers(out []byte, numbers []uint32) []byte {
+	for _, v := range numbers {
+		out = binary.LittleEndian.AppendUint32(out, v)
+	}
+	return out
 }
 
 func bits(numbers []int, size int) []byte {
@@ -83,9 +90,9 @@ func bits(numbers []int, size int) []byte {
 	return b
 }
 
-func buildSpelled(terms []string) ([]byte, error) {
-	slots := make([]uint32, 1<<spellBits)
-	pool := []byte{0} // position 0 marks an empty slot
+func buildSpelled(terms []string) (slots []uint32, pool []byte, err error) {
+	slots = make([]uint32, 1<<spellBits)
+	pool = []byte{0} // position 0 marks an empty slot
 	place := func(first byte, set, at uint32) {
 		for slot := spellSlot(first, set); ; slot = (slot + 1) & (len(slots) - 1) {
 			if slots[slot] == at {
@@ -115,11 +122,7 @@ func buildSpelled(terms []string) ([]byte, error) {
 		}
 	}
 	if count > len(slots)*6/10 {
-		return nil, fmt.Errorf("vocab: %d keys are too many for %d slots", count, len(slots))
+		return nil, nil, fmt.Errorf("vocab: %d keys are too many for %d slots", count, len(slots))
 	}
-	var out []byte
-	for _, v := range slots {
-		out = binary.LittleEndian.AppendUint32(out, v)
-	}
-	return append(out, pool...), nil
+	return slots, pool, nil
 }

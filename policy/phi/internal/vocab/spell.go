@@ -5,8 +5,6 @@ package vocab
 // in vowels, order and doubling leave alone; each term also has the keys without
 // one of its consonants. A word with a known key is then compared in full.
 
-const spellSlotSize = 4
-
 // SpellKey is the key of a folded, lower-case word, and whether it has enough
 // consonants to be told apart from others.
 func SpellKey(word []byte) (key uint32, ok bool) {
@@ -46,11 +44,10 @@ func Spelled(word []byte) (Entry, bool) {
 	if !ok {
 		return Entry{}, false
 	}
-	slots := slotsAt() + 4<<slotBits + zipBytes + areaBytes
-	pool := slots + spellSlotSize<<spellBits
+	pool := entriesAt + int(u32(table, countAt))*entrySize
 	slot := spellSlot(word[0], set)
 	for range 16 {
-		v := u32(table, slots+slot*spellSlotSize)
+		v := u32(table, spellAt+slot*4)
 		if v == 0 {
 			return Entry{}, false
 		}

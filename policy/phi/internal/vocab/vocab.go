@@ -119,20 +119,26 @@ type Entry struct {
 //go:embed vocab.bin
 var table string
 
-// The table: a magic of 8 bytes, three numbers (entries, slots as a power of
-// two, terms with spelling), the entries of 9 bytes, the slots of 4 bytes, the
-// ZIP codes as 12,500 bytes of bits, the spelling table. All little-endian.
+// The table: a magic of 8 bytes, the slots of 4 bytes, the ZIP codes and area
+// codes as bits, the spelling table's slots, the entries of 9 bytes after their
+// number, the texts of the spelling table. All little-endian; all but the last
+// two of fixed size, so that a look-up knows where to look.
 const (
-	magic     = "phivoc02"
-	headSize  = 8 + 4*4
+	magic     = "phivoc03"
 	entrySize = 9
 	indexBits = 12
-	// Slots has this many slots, two to the power of it.
-	slotBits = 18
-	zipBytes = 100000 / 8
-	// areaBytes has a bit for each area code of the North American numbering plan.
+	// slotBits: there are two to the power of it of slots.
+	slotBits  = 18
+	zipBytes  = 100000 / 8
 	areaBytes = 1000 / 8
 	spellBits = 15
+
+	slotsAt   = 8
+	zipsAt    = slotsAt + 4<<slotBits
+	areasAt   = zipsAt + zipBytes
+	spellAt   = areasAt + areaBytes
+	countAt   = spellAt + 4<<spellBits
+	entriesAt = countAt + 4
 )
 
 func u32(s string, i int) uint32 {
@@ -172,7 +178,7 @@ func slotOf(h uint64) (slot int, finger uint32) {
 func Lookup(h uint64) Entry {
 	const mask = 1<<slotBits - 1
 	slot, finger := slotOf(h)
-	slots := table[slotsAt():]
+	slots := table[slotsAt:zipsAt]
 	for {
 		v := u32(slots, slot*4)
 		if v == 0 {
@@ -185,10 +191,8 @@ func Lookup(h uint64) Entry {
 	}
 }
 
-func slotsAt() int { return headSize + int(u32(table, 8))*entrySize }
-
 func entry(i int) Entry {
-	at := headSize + i*entrySize
+	at := entriesAt + i*entrySize
 	return Entry{Set(u32(table, at)) | Set(u32(table, at+4))<<32, Label(table[at+8])}
 }
 
@@ -197,8 +201,7 @@ func ZIP(n int) bool {
 	if n < 0 || n > 99999 {
 		return false
 	}
-	at := slotsAt() + 4<<slotBits
-	return table[at+n/8]>>(n%8)&1 != 0
+	return table[zipsAt+n/8]>>(n%8)&1 != 0
 }
 
 // AreaCode says whether three digits are an area code of the North American
@@ -207,8 +210,7 @@ func AreaCode(n int) bool {
 	if n < 0 || n > 999 {
 		return false
 	}
-	at := slotsAt() + 4<<slotBits + zipBytes
-	return table[at+n/8]>>(n%8)&1 != 0
+	return table[areasAt+n/8]>>(n%8)&1 != 0
 }
 
 // Size is the size of the table in bytes.

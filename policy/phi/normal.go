@@ -240,8 +240,12 @@ func (b *normal) unquote(src string, i int) int {
 // way is how src was made from the source, nil if that is src itself.
 func (b *normal) unspread(src []byte, way *normal) {
 	start := 0
-	for i := 0; i < len(src); {
-		n, step := spreadAt(src, i)
+	for i := 0; i+2 < len(src); {
+		n, step := 0, 0
+		// Only a single character with a sign after it begins such a word.
+		if c := src[i+1]; c == ' ' || c == '.' || c == '-' || c == '_' {
+			n, step = spreadAt(src, i)
+		}
 		if n == 0 {
 			i++
 			continue

@@ -161,6 +161,10 @@ func (s *scan) word(i int) int {
 		s.grammar(i)
 		s.health(i)
 	}
+	const begins = vocab.Salute | vocab.Title | vocab.RelDate | vocab.Month | vocab.Day
+	if s.mode == mixedCase && t.flags&(capital|upper) == 0 && t.label == vocab.NoLabel && t.set&begins == 0 {
+		return 1
+	}
 	if t.label != vocab.NoLabel && t.flags&inner == 0 {
 		if n := s.labelled(i); n > 0 {
 			return n

@@ -182,6 +182,7 @@ func (s *scan) hostTerm(kind Type, sort string, start, end int) {
 	}
 	s.hits = append(s.hits, hit{kind: kind, start: uint32(start), end: uint32(end), field: s.field, role: subject}) //nolint:gosec // at most MaxText
 	s.doc.found(kind, subject)
+	s.doc.top = max(s.doc.top, 2)
 	if kind != TypeMRN && kind != TypeHealthPlan && kind != TypeSSN {
 		s.doc.idents += 1.5
 	}

@@ -141,31 +141,24 @@ func (s *scan) grammar(i int) {
 	if set&vocab.Code != 0 {
 		u.code++
 	}
-	s.mention(t)
+	s.mention(i)
 	s.marks(i)
 }
 
 // mention notes biometrics and photographs, which are identifiers by being
 // there.
-func (s *scan) mention(t *token) {
+func (s *scan) mention(i int) {
+	t := &s.r.tokens[i]
+	if t.flags&inner != 0 {
+		return
+	}
+	n := max(int(t.span), 1)
 	switch {
-	case t.set&vocab.Bio != 0 && t.flags&inner == 0:
-		s.addRange(TypeBiometric, t.start, s.phraseEnd(t), anyone)
-	case t.set&vocab.Photo != 0 && t.flags&inner == 0:
-		s.addRange(TypePhoto, t.start, s.phraseEnd(t), anyone)
+	case t.set&vocab.Bio != 0:
+		s.add(TypeBiometric, i, i+n, anyone)
+	case t.set&vocab.Photo != 0:
+		s.add(TypePhoto, i, i+n, anyone)
 	}
-}
-
-func (s *scan) phraseEnd(t *token) uint32 {
-	if t.span < 2 {
-		return t.end
-	}
-	for k := range s.r.tokens {
-		if s.r.tokens[k].start == t.start {
-			return s.r.tokens[k+int(t.span)-1].end
-		}
-	}
-	return t.end
 }
 
 // marks notes where a signature begins and whose part of a form this is.

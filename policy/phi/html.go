@@ -104,27 +104,27 @@ func (p *pageText) tag(z *html.Tokenizer, kind html.TokenType, at int, raw []byt
 			p.put('\n', at, len(raw))
 		}
 	}
+	pos, whole := 0, false
 	for more && kind != html.EndTagToken {
 		var key, value []byte
 		key, value, more = z.TagAttr()
 		switch string(key) {
 		case "alt", "title", "href", "content", "value", "placeholder", "aria-label", "summary", "label", "data-name", "data-patient", "data-mrn", "data-dob":
-			p.attribute(at, raw, value)
+			if len(value) < 3 || bytes.HasPrefix(value, []byte("data:")) || bytes.HasPrefix(value, []byte("#")) {
+				continue
+			}
+			// Attributes come in order, so that the search never goes back.
+			if k := bytes.Index(raw[pos:], value); k >= 0 {
+				pos += k
+				p.extra = append(p.extra, piece{at + pos, at + pos + len(value)})
+				pos += len(value)
+			} else if !whole {
+				// With entities in it: the whole tag stands for the value, once.
+				whole = true
+				p.extra = append(p.extra, piece{at, at + len(raw)})
+			}
 		}
 	}
-}
-
-// attribute notes where an attribute's value stands in the source.
-func (p *pageText) attribute(at int, raw, value []byte) {
-	if len(value) < 3 || bytes.HasPrefix(value, []byte("data:")) || bytes.HasPrefix(value, []byte("#")) {
-		return
-	}
-	if k := bytes.Index(raw, value); k >= 0 {
-		p.extra = append(p.extra, piece{at + k, at + k + len(value)})
-		return
-	}
-	// With entities in it: the whole tag stands for the value.
-	p.extra = append(p.extra, piece{at, at + len(raw)})
 }
 
 // unescape puts src[from:to] with its entities resolved.

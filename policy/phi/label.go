@@ -9,7 +9,7 @@ func (s *scan) after(i int) (j int, strong bool) {
 	t := &s.r.tokens[i]
 	j = i + max(int(t.span), 1)
 	lines := 0
-	for ; j < len(s.r.tokens)-4 && j < i+12; j++ {
+	for ; j < len(s.r.tokens)-guard && j < i+12; j++ {
 		switch v := &s.r.tokens[j]; v.kind {
 		case sign:
 			switch byte(v.value) {

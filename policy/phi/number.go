@@ -153,7 +153,7 @@ func (s *scan) phone(i int, kind Type, want bool) int {
 	}
 	d := s.buf[:0]
 	groups, first := 0, k
-	for k < len(s.r.tokens)-4 && groups < 7 {
+	for k < len(s.r.tokens)-guard && groups < 7 {
 		t := &s.r.tokens[k]
 		if t.kind != number || len(d)+int(t.end-t.start) > 15 {
 			break
@@ -183,7 +183,7 @@ func (s *scan) phone(i int, kind Type, want bool) int {
 		k--
 	}
 	s.buf = d
-	if !s.isPhoneNumber(d, groups, first, plus, want) {
+	if len(d) == 0 || !s.isPhoneNumber(d, groups, first, plus, want) {
 		return 0
 	}
 	k += s.extension(k)
@@ -256,7 +256,7 @@ func (s *scan) afterFax(i int) bool {
 func (s *scan) address4(i int) int {
 	for k := range 4 {
 		t := &s.r.tokens[i+2*k]
-		if i+2*k >= len(s.r.tokens)-4 || t.kind != number || t.value > 255 || t.end-t.start > 3 || k > 0 && !s.touches(i+2*k) {
+		if i+2*k >= len(s.r.tokens)-guard || t.kind != number || t.value > 255 || t.end-t.start > 3 || k > 0 && !s.touches(i+2*k) {
 			return 0
 		}
 		if k < 3 && (!s.is(i+2*k+1, '.') || !s.touches(i+2*k+1)) {

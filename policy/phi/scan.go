@@ -87,13 +87,17 @@ func cut(text []byte, from, to int) int {
 	return to
 }
 
+// guard is how many tokens may be looked at beyond the last one.
+const guard = 48
+
+var ahead [guard]token
+
 // block reads the tokens of a block.
 func (s *scan) block() {
 	n := len(s.r.tokens)
 	phrases(s.r.tokens)
 	s.casing()
-	// Beyond the last token there is always another to look at.
-	s.r.tokens = append(s.r.tokens, token{}, token{}, token{}, token{})
+	s.r.tokens = append(s.r.tokens, ahead[:]...)
 	for i := 0; i < n; {
 		i += max(s.at(i), 1)
 	}

@@ -47,6 +47,20 @@ func benchmarkText(b *testing.B, text string) {
 	}
 }
 
+func TestNothingFoundAllocatesNothing(t *testing.T) { //nolint:paralleltest // counts allocations
+	d := newDetector(t, phi.Options{})
+	for name, text := range map[string]string{
+		"prose":   strings.Repeat("the quick brown fox jumps over the lazy dog and runs away from it\n", 31),
+		"accents": strings.Repeat("el veloz zorro salta sobre el perro perezoso y se va muy lejos de ahí\n", 31),
+	} {
+		c := &policy.Content{Subject: "a fox", Text: text}
+		mustClassify(t, d, c) // fills the pool
+		if n := testing.AllocsPerRun(100, func() { _, _ = d.Classify(context.Background(), c) }); n > 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
 func BenchmarkVaried1MiB(b *testing.B) { benchmarkText(b, varied(b, 1<<20)) }
 
 func BenchmarkMessage2KiB(b *testing.B) { benchmarkText(b, varied(b, 2<<10)) }

@@ -81,14 +81,21 @@ func New(o Options) (*Detector, error) {
 
 // Classify says whether a message holds protected health information: an
 // identifier of a person together with their health, care or payment for care.
+// A message that holds none has no findings either; [Detector.Report] has them.
 // Its error is that of ctx.
 func (d *Detector) Classify(ctx context.Context, c *policy.Content) (policy.Classification, error) {
+	return d.classify(ctx, c, false)
+}
+
+// classify leaves out the findings of a message that is not PHI, unless all are
+// asked for.
+func (d *Detector) classify(ctx context.Context, c *policy.Content, all bool) (policy.Classification, error) {
 	s := d.scan()
 	defer d.release(s)
 	if err := s.content(ctx, c); err != nil {
 		return policy.Classification{Score: 1, Codes: []string{CodeInterrupted}}, err
 	}
-	return s.verdict(c), nil
+	return s.verdict(c, all), nil
 }
 
 // Report is what [Detector.Report] returns.
@@ -100,9 +107,10 @@ type Report struct {
 	Reasons []string
 }
 
-// Report classifies like Classify and says why in words.
+// Report classifies like Classify and says why in words. It also has the
+// identifiers in a message that is not PHI.
 func (d *Detector) Report(ctx context.Context, c *policy.Content) (Report, error) {
-	class, err := d.Classify(ctx, c)
+	class, err := d.classify(ctx, c, true)
 	if err != nil {
 		return Report{Classification: class}, err
 	}
@@ -208,7 +216,7 @@ func (s *scan) addCode(code string) {
 }
 
 // verdict sums up what was found.
-func (s *scan) verdict(c *policy.Content) policy.Classification {
+func (s *scan) verdict(c *policy.Content, all bool) policy.Classification {
 	d := &s.doc
 	score := d.features().score()
 	if s.hostPHI {
@@ -218,13 +226,17 @@ func (s *scan) verdict(c *policy.Content) policy.Classification {
 	if d.unread > 0 || d.oversize {
 		v.NoPHI, v.Score = false, 1
 	}
-	if len(s.hits) > 0 {
+	if len(s.hits) > 0 && (all || !v.NoPHI) {
 		v.Findings = s.findings(c)
 	}
 	if v.NoPHI {
 		// What was found stays said, why it was not enough too, but nobody's
 		// special category: there is no individual.
 		v.Special = nil
+	}
+	if v.NoPHI && len(v.Codes) == 0 && d.disclaimers == 0 {
+		v.Codes = plainCodes[d.none()]
+		return v
 	}
 	v.Codes = append(v.Codes, s.reasons(v.NoPHI)...)
 	return v

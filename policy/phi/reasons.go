@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/phimail/sdk/policy"
-	"github.com/phimail/sdk/policy/phi/internal/vocab"
 )
 
 // Codes that stand in [policy.Classification.Codes] beside those of [Reason].
@@ -68,21 +67,31 @@ var reasonWords = map[Reason]string{
 	CodeHostTerm:    "a term of your own list",
 }
 
+// plainCodes are the commonest answers, made once.
+var plainCodes = map[Reason][]string{
+	NoHealth: {string(NoHealth)}, NoSubject: {string(NoSubject)}, General: {string(General)}, Apart: {string(Apart)},
+}
+
+// none says why a message is not PHI.
+func (d *document) none() Reason {
+	persons := d.subjects > 0 || d.idents > 0 || d.labelled || d.dob || d.events >= 1
+	switch {
+	case d.health+d.weak < 0.5:
+		return NoHealth
+	case d.article > 2 || d.generic > 2:
+		return General
+	case !persons:
+		return NoSubject
+	}
+	return Apart
+}
+
 // reasons are the codes of what decided.
 func (s *scan) reasons(none bool) (out []string) {
 	d := &s.doc
 	add := func(r Reason) { out = append(out, string(r)) }
 	if none {
-		switch persons := d.subjects > 0 || d.idents > 0 || d.labelled || d.dob || d.events >= 1; {
-		case d.health+d.weak < 0.5:
-			add(NoHealth)
-		case d.article > 2 || d.generic > 2:
-			add(General)
-		case !persons:
-			add(NoSubject)
-		default:
-			add(Apart)
-		}
+		add(d.none())
 	} else {
 		s.subjectReasons(add)
 		for _, r := range kindsOf(d.kinds) {
@@ -146,6 +155,3 @@ func explain(c policy.Classification) (out []string) {
 	}
 	return out
 }
-
-// healthWord says whether a set holds a word of health; for tests.
-func healthWord(set vocab.Set) bool { return set&vocab.Health != 0 }

@@ -28,6 +28,7 @@ type escrowConfig struct {
 	attempts, shares, forwarded value[string]
 	tlsCert, tlsKey             value[string]
 	recordNetwork               value[bool]
+	brand                       brandConfig
 }
 
 func (e *escrowConfig) take(s *strict) setter {
@@ -47,6 +48,7 @@ func (e *escrowConfig) take(s *strict) setter {
 			"link_key_file":    s.text(&e.linkKey),
 			"forwarded_header": s.text(&e.forwarded),
 			"record_network":   s.flag(&e.recordNetwork),
+			"brand":            e.brand.take(s),
 		})
 	}
 }

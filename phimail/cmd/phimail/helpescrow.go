@@ -44,4 +44,10 @@ const helpConfigEscrow = `escrow:
   link_key_file: link.key        # for a retry with the same link; the portal never reads it
   # forwarded_header: X-Forwarded-For  # set by a proxy on this machine: the reader's address
   record_network: false          # put the reader's network, truncated, into the audit log
+  # brand:                       # how the page looks
+  #   name: "Riverside Clinic"   # the name in from, if not given
+  #   logo: logo.svg             # SVG, PNG, JPEG or WebP, at most 256 KiB
+  #   color: "#0b5394"           # of buttons and links; white text on it must be readable
+  #   texts: texts/              # further languages, and other words: fr.json, es.json, ...
+  #   idle: 10m                  # after which an unused page closes the message
 `

@@ -95,16 +95,16 @@ func (a *app) newPortal(c *config, store escrow.Store, record escrow.Recorder) (
 	if err != nil {
 		return nil, nil, &failure{exitConfig, c.escrowFaults(err)}
 	}
-	pc := portal.Config{
-		Gate: gate, BaseURL: c.escrow.baseURL.v, Brand: portal.Brand{Name: fromAddress(c).Name}, Clock: a.now,
-		Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
+	pc := portal.Config{Gate: gate, BaseURL: c.escrow.baseURL.v, Clock: a.now, Log: slog.New(slog.NewJSONHandler(a.stderr, nil))}
+	if err := c.escrow.brand.dress(c, &pc); err != nil {
+		return nil, nil, &failure{exitConfig, err}
 	}
 	if header := c.escrow.forwarded.v; header != "" {
 		pc.Addr = func(r *http.Request) netip.Addr { return forwardedAddr(r, header) }
 	}
 	p, err := portal.New(pc)
 	if err != nil {
-		return nil, nil, &failure{exitConfig, c.fault(c.escrow.line, "escrow", err.Error())}
+		return nil, nil, &failure{exitConfig, c.pageFaults(err)}
 	}
 	return p, desk, nil
 }

@@ -40,8 +40,8 @@ func (r *Resolver) follow(ctx context.Context, s server, q question) (*transport
 		if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 			return nil, r.why(ctx, s, question{c.name, c.kind}, m)
 		}
-		if !m.RecursionAvailable && !m.Authoritative {
-			return nil, failed(transport.ErrDNSServFail) // a referral: it won't look for us
+		if referral(m) {
+			return nil, failed(transport.ErrDNSServFail)
 		}
 		c.secure = c.secure && m.AuthenticatedData && s.trusted
 		done, err := c.read(m)
@@ -53,6 +53,24 @@ func (r *Resolver) follow(ctx context.Context, s server, q question) (*transport
 		}
 	}
 	return nil, failed(transport.ErrDNSAnswer)
+}
+
+// referral reports that the server only says where else to ask: it won't look
+// for us, and knows nothing.
+func referral(m *dns.Msg) bool {
+	if m.RecursionAvailable || m.Authoritative || len(m.Answer) > 0 || m.Rcode != dns.RcodeSuccess {
+		return false
+	}
+	ns := false
+	for _, rr := range m.Ns {
+		switch rr.(type) {
+		case *dns.SOA:
+			return false
+		case *dns.NS:
+			ns = true
+		}
+	}
+	return ns
 }
 
 // why tells a bogus answer from another failure: by the extended error (RFC

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -201,15 +202,22 @@ func (h *HTTPS) dial(ctx context.Context, network, hostport string) (net.Conn, e
 // addresses are those of IPv6 and IPv4. One family that is not known is no
 // error as long as the other is.
 func addresses(ctx context.Context, r transport.Resolver, host string) ([]netip.Addr, error) {
+	types := [...]transport.DNSType{transport.DNSTypeAAAA, transport.DNSTypeA}
+	var answers [len(types)]*transport.Answer
+	var errs [len(types)]error
+	var wg sync.WaitGroup
+	for i, t := range types {
+		wg.Go(func() { answers[i], errs[i] = r.Resolve(ctx, host, t) })
+	}
+	wg.Wait()
 	var addrs []netip.Addr
 	var failure error
-	for _, t := range []transport.DNSType{transport.DNSTypeAAAA, transport.DNSTypeA} {
-		a, err := r.Resolve(ctx, host, t)
-		if err != nil {
-			failure = err
+	for i := range types {
+		if errs[i] != nil {
+			failure = errs[i]
 			continue
 		}
-		addrs = append(addrs, a.Addrs()...)
+		addrs = append(addrs, answers[i].Addrs()...)
 	}
 	if len(addrs) == 0 && failure != nil {
 		return nil, failure

@@ -99,19 +99,38 @@ func (s *search) servers(ctx context.Context, d *Destination) *transport.Error {
 	slices.SortStableFunc(records, func(a, b transport.MXRecord) int { return cmp.Compare(a.Preference, b.Preference) })
 	for _, r := range records {
 		known := slices.ContainsFunc(d.Servers, func(s Server) bool { return s.Name == r.Host })
-		if r.Host != "" && !known && len(d.Servers) < maxServers {
-			d.Servers = append(d.Servers, Server{Name: r.Host, Preference: r.Preference, Base: r.Host})
+		if r.Host == "" || known {
+			continue
 		}
+		if len(d.Servers) == maxServers {
+			ok = false
+			break
+		}
+		d.Servers = append(d.Servers, Server{Name: r.Host, Preference: r.Preference, Base: r.Host})
 	}
 	if len(d.Servers) == 0 {
 		return failed(transport.Deferred, transport.ErrDNSAnswer)
 	}
+	if !ok {
+		// There are records that can't be read, or too many. Somebody else may
+		// send there, so the domain is not proven by the others.
+		const last = 1<<16 - 1
+		d.Servers = append(d.Servers, Server{
+			Name: unlisted, Base: unlisted, Preference: last, Err: failed(transport.Refused, transport.ErrNoProof),
+		})
+	}
 	return nil
 }
+
+// unlisted stands for servers that are not looked at.
+const unlisted = "unlisted.invalid"
 
 // server finds out about one server. What an enforced policy does not name is
 // not looked at further.
 func (s *search) server(ctx context.Context, d *Destination, v *Server, policy *mtasts.Policy) {
+	if v.Err != nil {
+		return
+	}
 	v.Listed = policy != nil && policy.Matches(v.Name)
 	enforced := policy != nil && policy.Mode == mtasts.Enforce
 	if enforced && !v.Listed {
@@ -136,16 +155,7 @@ func (s *search) server(ctx context.Context, d *Destination, v *Server, policy *
 // stand at, in order: none where DNSSEC proves nothing about v (RFC 7672
 // section 2.2.2).
 func (s *search) addresses(ctx context.Context, v *Server) (bases []string) {
-	var answers []*transport.Answer
-	var failure *transport.Error
-	for _, t := range []transport.DNSType{transport.DNSTypeAAAA, transport.DNSTypeA} {
-		a, err := s.resolve(ctx, v.Name, t)
-		if err != nil {
-			failure = err
-			continue
-		}
-		answers = append(answers, a)
-	}
+	answers, failure := s.families(ctx, v.Name)
 	found := 0
 	for _, a := range answers {
 		for _, addr := range a.Addrs() {
@@ -165,6 +175,27 @@ func (s *search) addresses(ctx context.Context, v *Server) (bases []string) {
 		v.Err = failed(transport.Refused, transport.ErrAddress)
 	}
 	return s.bases(ctx, v, answers)
+}
+
+// families asks for the addresses of IPv6 and IPv4 side by side. One family that
+// is not known is an error only where the other has nothing.
+func (s *search) families(ctx context.Context, name string) (answers []*transport.Answer, failure *transport.Error) {
+	types := [...]transport.DNSType{transport.DNSTypeAAAA, transport.DNSTypeA}
+	var got [len(types)]*transport.Answer
+	var errs [len(types)]*transport.Error
+	var wg sync.WaitGroup
+	for i, t := range types {
+		wg.Go(func() { got[i], errs[i] = s.resolve(ctx, name, t) })
+	}
+	wg.Wait()
+	for i := range types {
+		if errs[i] != nil {
+			failure = errs[i]
+			continue
+		}
+		answers = append(answers, got[i])
+	}
+	return answers, failure
 }
 
 // bases are the fully expanded name, if each step to it is proven, and the name

@@ -277,7 +277,7 @@ func TestAFailureIsForgottenSoonAndDoesNotReplaceWhatHolds(t *testing.T) {
 	}
 	// Near the end it is looked up beside, and a failure changes nothing.
 	s.dns.Fault("good.example", dns.TypeMX, transporttest.DNSServFail)
-	s.clock.advance(280 * time.Second)
+	s.clock.advance(270 * time.Second)
 	for range 3 {
 		if by := byOf(t, p); by != "mta-sts enforce" {
 			t.Error(by)

@@ -79,6 +79,8 @@ const (
 	maxRefreshes = 4
 	// maxLife bounds what is believed without asking.
 	maxLife = 24 * time.Hour
+	// leastRest is how long what is told holds at least.
+	leastRest = 15 * time.Second
 	// refreshEvery is how often policies are looked at whether they grow old,
 	// refreshMost how many are fetched then.
 	refreshEvery = time.Hour
@@ -220,12 +222,12 @@ func (p *Prober) Destination(ctx context.Context, domain string) (*Destination, 
 func (p *Prober) get(ctx context.Context, domain string) (*found, error) {
 	now := p.cfg.Clock()
 	f := p.lookIn(domain)
-	if f == nil || !now.Before(f.until) {
+	if !f.holds(now) {
 		name, ok := dnsname.ASCII(domain)
 		if !ok {
 			return nil, failed(transport.Rejected, transport.ErrNoDomain)
 		}
-		if f = p.lookIn(name); f == nil || !now.Before(f.until) {
+		if f = p.lookIn(name); !f.holds(now) {
 			return p.wait(ctx, name)
 		}
 	}
@@ -234,6 +236,18 @@ func (p *Prober) get(ctx context.Context, domain string) (*found, error) {
 		p.refresh(f.dest.Domain) //nolint:contextcheck // a search belongs to the Prober, not to its first caller
 	}
 	return f, nil
+}
+
+// holds reports whether f may be told: until its end, and what is proven a
+// little less long, so that whoever relies on it has the time to.
+func (f *found) holds(now time.Time) bool {
+	if f == nil {
+		return false
+	}
+	if f.unproven == nil {
+		now = now.Add(leastRest)
+	}
+	return now.Before(f.until)
 }
 
 func (p *Prober) lookIn(domain string) *found {

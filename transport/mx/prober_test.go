@@ -139,6 +139,16 @@ func signed() []string {
 	}
 }
 
+// many are 16 more servers, all proven.
+func many() []string {
+	var records []string
+	for i := range 16 {
+		records = append(records, fmt.Sprintf("good.example. 300 IN MX 20 n%d.good.example.", i), fmt.Sprintf("n%d.good.example. 300 IN A 127.0.0.1", i),
+			fmt.Sprintf("_25._tcp.n%d.good.example. 300 IN TLSA 3 1 1 %s", i, digest))
+	}
+	return records
+}
+
 // TestDANE is the matrix of RFC 7672: what the DNS holds, and what follows.
 func TestDANE(t *testing.T) {
 	t.Parallel()
@@ -224,6 +234,10 @@ func TestDANE(t *testing.T) {
 			records: []string{"good.example. 300 IN MX 20 mx2.good.example.", "mx2.good.example. 300 IN A 127.0.0.2"}, keep: true,
 			secure: all, fault: transporttest.DNSServFail, at: "_25._tcp.mx2.good.example", status: failed, reason: transport.ErrDNSServFail,
 		},
+		"a record that can't be read": {
+			records: []string{`good.example. 300 IN MX 20 a\@b.good.example.`}, keep: true, secure: all, reason: transport.ErrNoProof,
+		},
+		"more servers than are looked at": {records: append(signed(), many()...), secure: all, reason: transport.ErrNoProof},
 		"another server that is proven not to be there": {
 			records: []string{"good.example. 300 IN MX 20 gone.good.example."}, keep: true,
 			secure: all, by: "dane", tlsa: "3 1 1 0b9fa5a59eed715c", base: "mx1.good.example",

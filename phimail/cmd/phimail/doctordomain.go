@@ -131,9 +131,11 @@ func (e *examination) noDestination(l *domainLook, domain string, err error) {
 	case errors.Is(err, transport.ErrNoDomain):
 		e.note(name, checkFail, "the domain does not exist, or has no server for mail", "correct the domain")
 	case errors.Is(err, transport.ErrDNSBogus):
-		e.note(name, checkFail, "DNSSEC says that the records are forged or broken: "+relayFault(err), "whoever runs the domain has to mend its signatures; until then nothing is sent there by tls")
+		e.note(name, checkFail, "DNSSEC says that the records are forged or broken: "+relayFault(err),
+			"whoever runs the domain has to mend its signatures; until then nothing is sent there by tls")
 	case l.configured:
-		e.note(name, checkFail, "the resolver could not find out: "+relayFault(err), "check that the resolver of the configuration answers, then the domain's name servers")
+		e.note(name, checkFail, "the resolver could not find out: "+relayFault(err),
+			"check that the resolver of the configuration answers, then the domain's name servers")
 	default:
 		e.note(name, checkSkipped, notAsked, "")
 	}
@@ -154,9 +156,11 @@ func (e *examination) mtaSTS(domain string, d *mx.Destination) {
 	case err == nil:
 		e.note(name, checkWarn, "there is no policy", publish)
 	case errors.Is(err, transport.ErrFetch):
-		e.note(name, checkFail, "a policy is announced and can't be fetched: "+relayFault(err), "mend https://mta-sts."+domain+"/.well-known/mta-sts.txt: its certificate, redirects, or size")
+		e.note(name, checkFail, "a policy is announced and can't be fetched: "+relayFault(err),
+			"mend https://mta-sts."+domain+"/.well-known/mta-sts.txt: its certificate, redirects, or size")
 	case errors.Is(err, transport.ErrPolicyText):
-		e.note(name, checkFail, "a policy is announced, and what comes is none", "serve it with status 200 as text/plain, and correct its text (RFC 8461 section 3.2)")
+		e.note(name, checkFail, "a policy is announced, and what comes is none",
+			"serve it with status 200 as text/plain, and correct its text (RFC 8461 section 3.2)")
 	default:
 		e.note(name, checkFail, "nobody knows whether there is a policy: "+relayFault(err), "mend the domain's name servers")
 	}
@@ -183,7 +187,8 @@ func (e *examination) dane(s *mx.Server, d *mx.Destination) {
 	case s.Unusable:
 		e.note(name, checkFail, "there are TLSA records, and none can be used", "publish one with usage 3 or 2, such as 3 1 1 (RFC 7672 section 3.1)")
 	case !d.MXSecure:
-		e.note(name, checkWarn, "no proof: the domain is not signed, or the resolver does not validate", "sign the zone and publish TLSA records; ask a validating resolver on this machine")
+		e.note(name, checkWarn, "no proof: the domain is not signed, or the resolver does not validate",
+			"sign the zone and publish TLSA records; ask a validating resolver on this machine")
 	default:
 		e.note(name, checkWarn, "there are no TLSA records that DNSSEC proves", "publish one, such as 3 1 1")
 	}
@@ -195,17 +200,20 @@ func (e *examination) verdict(ctx context.Context, l *domainLook, domain string)
 	r, err := l.prober.Probe(ctx, domain)
 	switch {
 	case err != nil:
-		e.note(name, checkFail, "nobody knows whether its servers are proven, so nothing is sent there by tls: "+relayFault(err), "try again; if it stays, the domain's name servers have to be mended")
+		e.note(name, checkFail, "nobody knows whether its servers are proven, so nothing is sent there by tls: "+relayFault(err),
+			"try again; if it stays, the domain's name servers have to be mended")
 	case r.Excluded != nil:
 		since := ""
 		if !r.Excluded.Since.IsZero() {
 			since = " since " + r.Excluded.Since.Format(time.DateOnly)
 		}
-		e.note(name, checkWarn, "it is on the list of domains whose TLS is not good enough"+since+reasonIf(r.Excluded.Reason), "take it from probe.exclude once that has changed")
+		e.note(name, checkWarn, "it is on the list of domains whose TLS is not good enough"+since+reasonIf(r.Excluded.Reason),
+			"take it from probe.exclude once that has changed")
 	case r.Proven:
 		e.note(name, checkOK, fmt.Sprintf("proven by %s until %s", r.By, r.Until.UTC().Format(time.RFC3339)), "")
 	default:
-		e.note(name, checkWarn, "not proven ("+string(r.Reason)+"): tls serves it only where a relay's attestation is enough", "send by another mode, or have the domain publish TLSA records or a policy of mode enforce")
+		e.note(name, checkWarn, "not proven ("+string(r.Reason)+"): tls serves it only where a relay's attestation is enough",
+			"send by another mode, or have the domain publish TLSA records or a policy of mode enforce")
 	}
 }
 

@@ -140,7 +140,8 @@ func (a *app) openLookups(c *config, resolver, caFile value[string], port int, p
 		return nil, err
 	}
 	l.https, err = lookup.NewHTTPS(lookup.HTTPSConfig{
-		Resolver: l.resolver, RootCAs: roots, Port: uint16(port), AllowPrivate: private, Timeout: policyTimeout, Clock: a.now, //nolint:gosec // checked to be a port
+		Resolver: l.resolver, RootCAs: roots, AllowPrivate: private, Timeout: policyTimeout, Clock: a.now,
+		Port: uint16(port), //nolint:gosec // checked to be a port
 	})
 	return l, err
 }

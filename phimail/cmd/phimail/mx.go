@@ -200,7 +200,7 @@ func (c *config) mxFaults(err error) error {
 // DNSSEC counts.
 func (e *examination) direct(ctx context.Context, c *config) {
 	const name = "mx"
-	d, err := e.app.openMX(c)
+	d, err := e.app.openMX(c) //nolint:contextcheck // small files are read at once, without a context
 	if err != nil {
 		walk(err, func(err error) { e.note(name, checkFail, err.Error(), "correct the configuration") })
 		return
@@ -217,14 +217,16 @@ func (e *examination) direct(ctx context.Context, c *config) {
 		e.note(name, checkFail, "the resolver does not answer: "+relayFault(err), "check transport.mx.resolver; unbound on this machine is a good one")
 		return
 	case !d.lookups.resolver.Trusted():
-		e.note(name, checkWarn, "the resolver is not on this machine, so what it says of DNSSEC does not count: only MTA-STS can prove a server", "run one that validates on this machine, such as unbound")
+		e.note(name, checkWarn, "the resolver is not on this machine, so what it says of DNSSEC does not count: only MTA-STS can prove a server",
+			"run one that validates on this machine, such as unbound")
 	case !answer.Secure:
 		e.note(name, checkWarn, "the resolver does not validate DNSSEC: only MTA-STS can prove a server", "run one that validates, such as unbound")
 	default:
 		e.note(name, checkOK, "the resolver answers and validates DNSSEC", "")
 	}
 	if c.transport.mx.hello.v == "" {
-		e.note("mx hello", checkWarn, "no name for EHLO is configured; many servers refuse a bare address", "set transport.mx.hello to the name that this machine's address resolves to")
+		e.note("mx hello", checkWarn, "no name for EHLO is configured; many servers refuse a bare address",
+			"set transport.mx.hello to the name that this machine's address resolves to")
 	}
 	e.mxNeed(c)
 }
@@ -235,5 +237,6 @@ func (e *examination) mxNeed(c *config) {
 		e.note("assurance", checkOK, "tls is not among modes, so nothing rests on TLS alone", "")
 		return
 	}
-	e.note("assurance", checkOK, fmt.Sprintf("mail goes by tls to servers that DANE or MTA-STS proves, which is assurance %s; the others get the next of modes", transport.Recipient), "")
+	e.note("assurance", checkOK,
+		fmt.Sprintf("mail goes by tls to servers that DANE or MTA-STS proves, which is assurance %s; the others get the next of modes", transport.Recipient), "")
 }

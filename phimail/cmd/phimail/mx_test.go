@@ -130,6 +130,7 @@ func letterTo(to ...string) string {
 	return "To: " + strings.Join(to, ", ") + "\nSubject: Your appointment\n\nSee you on Monday.\n"
 }
 
+//nolint:tparallel // the cases share one log
 func TestSendToTheRecipientsOwnServers(t *testing.T) {
 	t.Parallel()
 	w := newOutside(t)
@@ -150,7 +151,7 @@ func TestSendToTheRecipientsOwnServers(t *testing.T) {
 	w.policies.Set("testing.example", transporttest.Policy("testing", "mx.testing.example"))
 	w.policies.Set("mismatch.example", transporttest.Policy("enforce", "mx.elsewhere.example"))
 	w.run(t, "")
-	for _, c := range []struct {
+	for _, c := range []struct { //nolint:paralleltest // they share one log
 		domain string
 		code   int
 		status string
@@ -173,7 +174,7 @@ func TestSendToTheRecipientsOwnServers(t *testing.T) {
 		{"null.example", exitRejected, "rejected", "null-mx", false, 0, 0},
 		{"nothere.example", exitRejected, "rejected", "no-domain", false, 0, 0},
 	} {
-		t.Run(c.domain, func(t *testing.T) { //nolint:paralleltest // they share one log
+		t.Run(c.domain, func(t *testing.T) {
 			r := world{stdin: letterTo("p@" + c.domain)}.run(t, "send", "-config", w.config, "-t")
 			r.want(t, c.code, "")
 			got := r.receipt(t).Recipients[0]

@@ -14,6 +14,8 @@ import (
 
 // What can be proven of a domain decides between TLS and the other modes, and
 // what is sealed goes inside verified TLS all the same.
+//
+//nolint:tparallel // the cases share one log
 func TestModesFollowWhatIsProven(t *testing.T) {
 	t.Parallel()
 	w := newOutside(t)
@@ -37,7 +39,7 @@ func TestModesFollowWhatIsProven(t *testing.T) {
 	w.run(t, `modes: [tls, smime, escrow]
 smime: {certs: [ann.pem], trust: [anchors.pem], sign_cert: us.pem, sign_key: us.key}
 escrow: {store: escrow/, base_url: "https://mail.clinic.example/m", factor: passcode}`)
-	for _, c := range []struct {
+	for _, c := range []struct { //nolint:paralleltest // they share one log
 		to, mode, assurance string
 		code, messages      int
 	}{
@@ -48,7 +50,7 @@ escrow: {store: escrow/, base_url: "https://mail.clinic.example/m", factor: pass
 		{"bob@mismatch.example", "refuse", "", exitRefused, 0},
 		{"bob@bogus.example", "refuse", "", exitDeferred, 0},
 	} {
-		t.Run(c.to, func(t *testing.T) { //nolint:paralleltest // they share one log
+		t.Run(c.to, func(t *testing.T) {
 			r := world{stdin: letterTo(c.to)}.run(t, "send", "-config", w.config, "-t")
 			r.want(t, c.code, "")
 			got := r.receipt(t).Recipients[0]

@@ -204,7 +204,7 @@ func templateWords(c render.Code) string {
 func templateErrors(err error) error {
 	var errs []error
 	walk(err, func(e error) {
-		if f, ok := e.(*render.Fault); ok { //nolint:errorlint // walk has unwrapped the joined errors
+		if f, ok := e.(*render.FaultError); ok { //nolint:errorlint // walk has unwrapped the joined errors
 			errs = append(errs, &TemplateError{Part: f.Part, Line: f.Line, Code: string(f.Code)})
 		}
 	})

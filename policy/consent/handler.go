@@ -217,9 +217,11 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, what 
 	p := page{Name: h.cfg.Name, Key: h.key, Value: h.value}
 	switch what {
 	case forUnsub:
-		p.Title, p.Text, p.Button = "Unsubscribe", "Do you want no more newsletters and offers from us? Messages about your care and your bills are not affected.", "Unsubscribe"
+		p.Title, p.Button = "Unsubscribe", "Unsubscribe"
+		p.Text = "Do you want no more newsletters and offers from us? Messages about your care and your bills are not affected."
 	case forUnsub + " done":
-		p.Title, p.Text = "You are unsubscribed", "You will get no more newsletters and offers from us. Messages about your care and your bills are not affected."
+		p.Title = "You are unsubscribed"
+		p.Text = "You will get no more newsletters and offers from us. Messages about your care and your bills are not affected."
 	case forOptIn:
 		p.Title, p.Text, p.Button = "Confirm", "Do you want newsletters and offers from us at this address?", "Yes, I do"
 	case forOptIn + " done":

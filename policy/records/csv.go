@@ -45,7 +45,7 @@ func WriteCSV(w io.Writer, records iter.Seq2[policy.Record, error]) error {
 		}
 		cells := []string{l.ID, l.Tenant, l.Kind, withdrawn, l.Patient, l.Address, strings.Join(l.Modes, " "), l.By, l.At, l.Wording, l.Source, l.Expires}
 		for i, c := range cells {
-			if c != "" && strings.Contains(formula+guard, c[:1]) {
+			if c != "" && strings.IndexByte(formula+guard, c[0]) >= 0 {
 				cells[i] = guard + c
 			}
 		}
@@ -115,7 +115,7 @@ func readRow(row int, headings, cells []string, err error) (policy.Record, error
 		if len(c) > MaxLine {
 			return fault(headings[i], "longer than 16 KiB")
 		}
-		if len(c) > 1 && strings.HasPrefix(c, guard) && strings.Contains(formula+guard, c[1:2]) {
+		if len(c) > 1 && strings.HasPrefix(c, guard) && strings.IndexByte(formula+guard, c[1]) >= 0 {
 			c = c[1:]
 		}
 		if !l.set(headings[i], c) {

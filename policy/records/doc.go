@@ -9,7 +9,7 @@
 // write by hand:
 //
 //	{"kind":"unsubscribe","address":"ada@example.org","at":"2026-11-02"}
-//	{"kind":"plain-email","patient":"pat-1001","address":"ada@example.org","at":"2026-10-05T09:30:00Z","by":"front-desk","wording":"plain e-mail warning, version 3","source":"paper"}
+//	{"kind":"plain-email","patient":"pat-1001","address":"ada@example.org","at":"2026-10-05T09:30:00Z","by":"desk","wording":"warning 3"}
 package records
 
 import (

@@ -39,7 +39,7 @@ func AppendLine(b []byte, r *policy.Record) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(&l) // strings and a bool can be encoded
+	_ = enc.Encode(&l) //nolint:errchkjson // strings and a bool can be encoded
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
 

@@ -60,7 +60,7 @@ func TestLinesThatAreNoRecords(t *testing.T) {
 		`[]`:                        "line",
 		`{"kind":"unsubscribe"`:     "line",
 		`{"kind":"unsubscribe"} {}`: "line",
-		`{"kind":"unsubscribe","adress":"marker@x.example"}`:                                                     "line",
+		`{"kind":"unsubscribe","mail":"marker@x.example"}`:                                                       "line",
 		`{"kind":"marker","address":"a@x.example"}`:                                                              "kind",
 		`{"kind":7,"address":"a@x.example"}`:                                                                     "kind",
 		`{"kind":"unsubscribe","address":"marker"}`:                                                              "address",

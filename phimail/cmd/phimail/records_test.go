@@ -90,7 +90,7 @@ func TestFilesOfRecordsThatCanNotBeTrusted(t *testing.T) {
 		why  string
 	}{
 		"no JSON":                  {"suppress.jsonl", "marker@x.example", "suppress_file: recordfile: line 1"},
-		"an unknown name":          {"consent.jsonl", `{"kind":"opt-in","adress":"marker@x.example"}`, "consent_file: recordfile: line 1"},
+		"an unknown name":          {"consent.jsonl", `{"kind":"opt-in","mail":"marker@x.example"}`, "consent_file: recordfile: line 1"},
 		"a consent to suppress":    {"suppress.jsonl", `{"kind":"opt-in","address":"marker@x.example","at":"2026-01-02"}`, "line 1"},
 		"no wording":               {"consent.jsonl", `{"kind":"plain-email","patient":"marker","at":"2026-01-02"}`, "wording"},
 		"a digest that is not its": {"suppress.jsonl", `{"id":"marker","kind":"bounce","address":"marker@x.example","sum":"00000000000000000000000000000000"}`, "altered"},

@@ -44,13 +44,13 @@ type state struct {
 func newExecutor(p *Part, limits Limits) (*executor, error) {
 	x := &executor{part: p, limits: limits, literal: strings.Contains(p.Source, phi.Redacted)}
 	if len(p.Source) > maxSource {
-		return nil, &Fault{Part: p.Name, Code: Parse}
+		return nil, &FaultError{Part: p.Name, Code: Parse}
 	}
 	funcs := x.funcs()
 	if p.Kind == HTML {
 		t, err := htmltemplate.New(rootName).Option("missingkey=error").Funcs(funcs).Parse(p.Source)
 		if err != nil {
-			return nil, &Fault{Part: p.Name, Line: lineOf(err, rootName), Code: Parse}
+			return nil, &FaultError{Part: p.Name, Line: lineOf(err, rootName), Code: Parse}
 		}
 		for _, each := range t.Templates() {
 			x.rewrite(each.Tree)
@@ -60,13 +60,13 @@ func newExecutor(p *Part, limits Limits) (*executor, error) {
 		x.state = state{ctx: context.Background(), nonce: nonce()}
 		var escape *htmltemplate.Error
 		if err := t.Execute(io.Discard, nil); errors.As(err, &escape) {
-			return nil, &Fault{Part: p.Name, Line: escape.Line, Code: Parse}
+			return nil, &FaultError{Part: p.Name, Line: escape.Line, Code: Parse}
 		}
 		return x, nil
 	}
-	t, err := template.New(rootName).Option("missingkey=error").Funcs(template.FuncMap(funcs)).Parse(p.Source)
+	t, err := template.New(rootName).Option("missingkey=error").Funcs(funcs).Parse(p.Source)
 	if err != nil {
-		return nil, &Fault{Part: p.Name, Line: lineOf(err, rootName), Code: Parse}
+		return nil, &FaultError{Part: p.Name, Line: lineOf(err, rootName), Code: Parse}
 	}
 	for _, each := range t.Templates() {
 		x.rewrite(each.Tree)
@@ -123,17 +123,17 @@ func step(pos parse.Pos) parse.Node {
 	}}
 }
 
-func (x *executor) run(ctx context.Context, data any) (out Output, fault *Fault) {
+func (x *executor) run(ctx context.Context, data any) (out Output, fault *FaultError) {
 	x.state = state{ctx: ctx, nonce: nonce()}
 	defer func() {
 		if recover() != nil {
-			out, fault = Output{}, &Fault{Part: x.part.Name, Code: Execute}
+			out, fault = Output{}, &FaultError{Part: x.part.Name, Code: Execute}
 		}
 		x.state = state{}
 	}()
 	w := &bounded{x: x}
 	if err := x.root(w, data); err != nil {
-		return Output{}, &Fault{Part: x.part.Name, Line: lineOf(err, rootName), Code: x.codeOf(err)}
+		return Output{}, &FaultError{Part: x.part.Name, Line: lineOf(err, rootName), Code: x.codeOf(err)}
 	}
 	return x.finish(w.b.String())
 }
@@ -152,8 +152,8 @@ func (x *executor) codeOf(err error) Code {
 }
 
 // finish takes the marks out, which say where the values are.
-func (x *executor) finish(marked string) (Output, *Fault) {
-	failed := func(c Code) (Output, *Fault) { return Output{}, &Fault{Part: x.part.Name, Code: c} }
+func (x *executor) finish(marked string) (Output, *FaultError) {
+	failed := func(c Code) (Output, *FaultError) { return Output{}, &FaultError{Part: x.part.Name, Code: c} }
 	var b strings.Builder
 	var out Output
 	starts := map[int]int{}

@@ -181,7 +181,7 @@ func length(v any) (int, error) {
 	if v, ok := v.(phi.Value); ok {
 		return len(phi.Reveal(v)), nil
 	}
-	switch r := reflect.ValueOf(v); r.Kind() {
+	switch r := reflect.ValueOf(v); r.Kind() { //nolint:exhaustive // no other has a length that a template asks for
 	case reflect.String, reflect.Slice, reflect.Map, reflect.Array:
 		return r.Len(), nil
 	}
@@ -222,9 +222,9 @@ func same(a, b any) (equal, ok bool) {
 	case x.CanUint() && y.CanUint():
 		return x.Uint() == y.Uint(), true
 	case x.CanInt() && y.CanUint():
-		return x.Int() >= 0 && uint64(x.Int()) == y.Uint(), true
+		return x.Int() >= 0 && uint64(x.Int()) == y.Uint(), true //nolint:gosec // it is not negative
 	case x.CanUint() && y.CanInt():
-		return y.Int() >= 0 && uint64(y.Int()) == x.Uint(), true
+		return y.Int() >= 0 && uint64(y.Int()) == x.Uint(), true //nolint:gosec // likewise
 	case x.CanFloat() && y.CanFloat():
 		return x.Float() == y.Float(), true
 	}

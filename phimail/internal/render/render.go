@@ -31,15 +31,15 @@ const (
 	Canceled Code = "canceled" // the context ended
 )
 
-// Fault is why a template failed. It repeats nothing of template or data.
-type Fault struct {
+// FaultError is why a template failed. It repeats nothing of template or data.
+type FaultError struct {
 	Part string
 	Line int // 0 if unknown
 	Code Code
 }
 
 // Error names part, line and code.
-func (f *Fault) Error() string {
+func (f *FaultError) Error() string {
 	return "render: " + f.Part + ", line " + strconv.Itoa(f.Line) + ": " + string(f.Code)
 }
 
@@ -82,7 +82,7 @@ type Output struct {
 	Findings []policy.Finding
 }
 
-// New parses the parts. Its error joins a *Fault a part.
+// New parses the parts. Its error joins a *FaultError a part.
 func New(parts []Part, limits Limits) (*Set, error) {
 	s := &Set{parts: parts, limits: limits, pools: make([]*sync.Pool, len(parts))}
 	var errs []error
@@ -108,15 +108,15 @@ func New(parts []Part, limits Limits) (*Set, error) {
 func (s *Set) Render(ctx context.Context, data any) ([]Output, error) {
 	full, err := plain(data, false)
 	if err != nil {
-		return nil, &Fault{Part: "data", Code: Data}
+		return nil, &FaultError{Part: "data", Code: Data}
 	}
 	bare, err := plain(data, true)
 	if err != nil {
-		return nil, &Fault{Part: "data", Code: Data}
+		return nil, &FaultError{Part: "data", Code: Data}
 	}
 	out := make([]Output, len(s.parts))
 	for i := range s.parts {
-		var fault *Fault
+		var fault *FaultError
 		if s.parts[i].Kind == Outside {
 			out[i], fault = s.outside(ctx, i, bare, full)
 		} else {
@@ -132,7 +132,7 @@ func (s *Set) Render(ctx context.Context, data any) ([]Output, error) {
 // outside renders with data that lacks every phi.Value, so that none can decide
 // what is written either. Where that fails and would not with them, they are the
 // reason.
-func (s *Set) outside(ctx context.Context, i int, bare, full any) (Output, *Fault) {
+func (s *Set) outside(ctx context.Context, i int, bare, full any) (Output, *FaultError) {
 	out, fault := s.execute(ctx, i, bare)
 	if fault != nil && fault.Code == Missing {
 		if _, again := s.execute(ctx, i, full); again == nil || again.Code != Missing {
@@ -143,10 +143,10 @@ func (s *Set) outside(ctx context.Context, i int, bare, full any) (Output, *Faul
 	return out, fault
 }
 
-func (s *Set) execute(ctx context.Context, i int, data any) (Output, *Fault) {
+func (s *Set) execute(ctx context.Context, i int, data any) (Output, *FaultError) {
 	x, ok := s.pools[i].Get().(*executor)
 	if !ok {
-		return Output{}, &Fault{Part: s.parts[i].Name, Code: Parse}
+		return Output{}, &FaultError{Part: s.parts[i].Name, Code: Parse}
 	}
 	defer s.pools[i].Put(x)
 	return x.run(ctx, data)
@@ -175,4 +175,4 @@ func lineOf(err error, name string) int {
 }
 
 // Format prints what Error returns, whatever the verb.
-func (f *Fault) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, f.Error()) }
+func (f *FaultError) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, f.Error()) }

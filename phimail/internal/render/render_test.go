@@ -143,8 +143,8 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		"by a loop over values":           {Outside, `{{range .Dx}}x{{end}}`, ada(), PHI},
 		"the data is the value":           {Outside, `{{.}}`, phi.Name("x"), PHI},
 		"through a pointer":               {Outside, `{{.P}}`, map[string]any{"P": new(phi.Name("x"))}, PHI},
-		"a key that is missing":           {Text, "\n\n{{.Nmae}}", ada(), Missing},
-		"missing in the subject":          {Outside, "{{.Nmae}}", ada(), Missing},
+		"a key that is missing":           {Text, "\n\n{{.Missing}}", ada(), Missing},
+		"missing in the subject":          {Outside, "{{.Missing}}", ada(), Missing},
 		"nil":                             {Text, "{{.Next}}", ada(), Missing},
 		"a field of nil":                  {Text, "{{.Next.Site}}", ada(), Missing},
 		"a method":                        {Text, "{{.Boom}}", ada(), Missing},
@@ -170,7 +170,7 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 	} {
 		start := time.Now()
 		got, err := render(t, c.kind, c.source, c.data)
-		var f *Fault
+		var f *FaultError
 		if !errors.As(err, &f) || f.Code != c.want || got.Text != "" {
 			t.Errorf("%s: %q, %v; want %s", name, got.Text[:min(len(got.Text), 99)], err, c.want)
 		}
@@ -200,7 +200,7 @@ func TestRenderEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var f *Fault
+	var f *FaultError
 	if _, err := s.Render(ctx, nil); !errors.As(err, &f) || f.Code != Canceled {
 		t.Error(err)
 	}
@@ -253,7 +253,7 @@ func FuzzRender(f *testing.F) {
 		for _, kind := range []Kind{Text, HTML, Outside} {
 			out, err := render(t, kind, source, data)
 			if err != nil {
-				var fault *Fault
+				var fault *FaultError
 				if !errors.As(err, &fault) || strings.Contains(err.Error(), marker) {
 					t.Errorf("%v", err)
 				}

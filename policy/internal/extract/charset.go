@@ -15,7 +15,7 @@ import (
 // refused: text that is decoded wrongly hides what it says.
 func decode(raw []byte, f format, charset string) (string, error) {
 	if magic(raw) {
-		return "", Kind
+		return "", ErrKind
 	}
 	switch {
 	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
@@ -28,10 +28,10 @@ func decode(raw []byte, f format, charset string) (string, error) {
 	if charset != "" && charset != "utf-8" && charset != "us-ascii" {
 		enc, err := htmlindex.Get(charset)
 		if err != nil {
-			return "", Charset
+			return "", ErrCharset
 		}
 		if raw, err = enc.NewDecoder().Bytes(raw); err != nil {
-			return "", Charset
+			return "", ErrCharset
 		}
 	}
 	return text(raw, f)
@@ -40,7 +40,7 @@ func decode(raw []byte, f format, charset string) (string, error) {
 // text checks that raw is UTF-8 without control characters.
 func text(raw []byte, f format) (string, error) {
 	if !utf8.Valid(raw) {
-		return "", Charset
+		return "", ErrCharset
 	}
 	for _, b := range raw {
 		if b >= ' ' && b != 0x7f || b == '\t' || b == '\n' || b == '\r' || b == '\f' {
@@ -49,7 +49,7 @@ func text(raw []byte, f format) (string, error) {
 		if f == formatHL7 && (b == 0x0b || b == 0x1c) { // the frame of MLLP
 			continue
 		}
-		return "", Binary
+		return "", ErrBinary
 	}
 	return string(raw), nil
 }
@@ -60,7 +60,7 @@ func decode16(raw []byte, f format) (string, error) {
 		order = binary.BigEndian
 	}
 	if raw = raw[2:]; len(raw)%2 != 0 {
-		return "", Charset
+		return "", ErrCharset
 	}
 	units := make([]uint16, len(raw)/2)
 	for i := range units {

@@ -31,7 +31,7 @@ func (l *lines) embedded(value string, sure bool) error {
 	}, value)
 	if compact == "" || !base64Only(compact) || !sure && (hexOnly(compact) || strings.ContainsAny(strings.TrimSpace(value), " \t")) {
 		if sure && compact != "" {
-			return Embedded
+			return ErrEmbedded
 		}
 		return nil
 	}
@@ -43,11 +43,11 @@ func (l *lines) decoded(compact string) error {
 	std := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(compact, "="))
 	raw, err := base64.RawStdEncoding.DecodeString(std)
 	if err != nil || !utf8.Valid(raw) || magic(raw) {
-		return Embedded
+		return ErrEmbedded
 	}
 	inner, err := text(raw, formatText)
 	if err != nil {
-		return Embedded
+		return ErrEmbedded
 	}
 	return l.line("", inner)
 }
@@ -60,7 +60,7 @@ func (l *lines) dataURL(value string) error {
 	}
 	head, body, ok := strings.Cut(value[5:], ",")
 	if ok && !strings.HasPrefix(strings.ToLower(head), "text/") && head != "" {
-		return Embedded
+		return ErrEmbedded
 	}
 	if strings.HasSuffix(strings.ToLower(head), ";base64") {
 		return l.embedded(body, true)

@@ -16,14 +16,14 @@ type Reason string
 
 // The reasons.
 const (
-	Kind      Reason = "kind"      // no format that this package reads
-	Size      Reason = "size"      // larger than the limits
-	Depth     Reason = "depth"     // nested more deeply than the limits
-	Malformed Reason = "malformed" // not of the format that it says it is
-	Binary    Reason = "binary"    // control characters in what should be text
-	Charset   Reason = "charset"   // a character set that is unknown or not kept
-	Embedded  Reason = "embedded"  // another file within that can't be read
-	Source    Reason = "source"    // the file could not be opened or read
+	ErrKind      Reason = "kind"      // no format that this package reads
+	ErrSize      Reason = "size"      // larger than the limits
+	ErrDepth     Reason = "depth"     // nested more deeply than the limits
+	ErrMalformed Reason = "malformed" // not of the format that it says it is
+	ErrBinary    Reason = "binary"    // control characters in what should be text
+	ErrCharset   Reason = "charset"   // a character set that is unknown or not kept
+	ErrEmbedded  Reason = "embedded"  // another file within that can't be read
+	ErrSource    Reason = "source"    // the file could not be opened or read
 )
 
 // Error returns the code.
@@ -63,7 +63,7 @@ func Read(ctx context.Context, f File, l Limits) (string, error) {
 	}
 	format, charset := formatOf(f.Name, f.ContentType)
 	if format == formatNone || f.Open == nil {
-		return "", Kind
+		return "", ErrKind
 	}
 	raw, err := slurp(ctx, f, l.Input)
 	if err != nil {
@@ -84,7 +84,7 @@ func Read(ctx context.Context, f File, l Limits) (string, error) {
 func slurp(ctx context.Context, f File, limit int64) ([]byte, error) {
 	r, err := f.Open()
 	if err != nil || r == nil {
-		return nil, Source
+		return nil, ErrSource
 	}
 	defer func() { _ = r.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(&watched{ctx, r}, limit+1))
@@ -92,9 +92,9 @@ func slurp(ctx context.Context, f File, limit int64) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, Source
+		return nil, ErrSource
 	case int64(len(raw)) > limit:
-		return nil, Size
+		return nil, ErrSize
 	}
 	return raw, nil
 }
@@ -143,7 +143,7 @@ func (l *lines) read(format format, text string) error {
 		if format == formatLikeXML {
 			like = formatXML
 		}
-		if err = l.read(like, text); errors.Is(err, Malformed) {
+		if err = l.read(like, text); errors.Is(err, ErrMalformed) {
 			l.b.Reset()
 			err = l.plain(text)
 		}
@@ -156,7 +156,7 @@ func (l *lines) read(format format, text string) error {
 // add appends s.
 func (l *lines) add(s string) error {
 	if len(s) > l.limit-l.b.Len() {
-		return Size
+		return ErrSize
 	}
 	if l.count++; l.count%256 == 0 && l.ctx.Err() != nil {
 		return l.ctx.Err()

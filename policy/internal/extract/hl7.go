@@ -24,7 +24,7 @@ type separators struct{ field, component, repetition, escape, subcomponent strin
 func (l *lines) hl7(text string) error {
 	text = strings.Trim(text, "\ufeff\v\x1c \r\n")
 	if !isHL7(text) {
-		return Malformed
+		return ErrMalformed
 	}
 	sep := separators{"|", "^", "~", `\`, "&"}
 	for segment := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\r' || r == '\n' || r == '\v' || r == 0x1c }) {
@@ -104,7 +104,7 @@ func (l *lines) field(id string, n int, value string, sep separators) error {
 func (l *lines) encapsulated(value string, sep separators) error {
 	parts := strings.Split(value, sep.component)
 	if len(parts) < 5 || parts[4] == "" {
-		return Embedded // a pointer to a file elsewhere
+		return ErrEmbedded // a pointer to a file elsewhere
 	}
 	switch strings.ToLower(parts[3]) {
 	case "base64":
@@ -112,11 +112,11 @@ func (l *lines) encapsulated(value string, sep separators) error {
 	case "hex":
 		raw, err := hex.DecodeString(parts[4])
 		if err != nil {
-			return Embedded
+			return ErrEmbedded
 		}
 		inner, err := text(raw, formatText)
 		if err != nil {
-			return Embedded
+			return ErrEmbedded
 		}
 		return l.line("", inner)
 	}

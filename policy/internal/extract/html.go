@@ -19,7 +19,7 @@ func (l *lines) html(text string) error {
 			if errors.Is(z.Err(), io.EOF) {
 				return l.add("\n")
 			}
-			return Malformed
+			return ErrMalformed
 		case html.TextToken:
 			if err := l.add(string(z.Text())); err != nil {
 				return err

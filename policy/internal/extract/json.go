@@ -17,12 +17,12 @@ func (l *lines) json(text string) error {
 		tok, err := dec.Token()
 		if errors.Is(err, io.EOF) {
 			if len(w.stack) > 0 {
-				return Malformed
+				return ErrMalformed
 			}
 			return nil
 		}
 		if err != nil {
-			return Malformed
+			return ErrMalformed
 		}
 		if err := w.take(tok); err != nil {
 			return err
@@ -77,7 +77,7 @@ func (w *jsonWalk) take(tok json.Token) error {
 
 func (w *jsonWalk) open(object bool) error {
 	if len(w.stack) >= w.depth {
-		return Depth
+		return ErrDepth
 	}
 	name := ""
 	if top := len(w.stack) - 1; top >= 0 {

@@ -13,61 +13,75 @@ import (
 func (l *lines) xml(text string) error {
 	dec := xml.NewDecoder(strings.NewReader(text))
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // it is UTF-8 already
-	var stack []xmlElement
-	roots := 0
+	w := &xmlWalk{lines: l}
 	for {
 		tok, err := dec.RawToken()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return Malformed
+			return ErrMalformed
 		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			if len(stack) == 0 {
-				roots++
-			}
-			if len(stack) >= l.depth {
-				return Depth
-			}
-			stack = append(stack, xmlElement{name: t.Name})
-			err = l.attributes(&stack[len(stack)-1], t.Attr)
-		case xml.EndElement:
-			if len(stack) == 0 || stack[len(stack)-1].name != t.Name {
-				return Malformed
-			}
-			err = l.endElement(stack)
-			stack = stack[:len(stack)-1]
-		case xml.CharData:
-			if len(stack) > 0 {
-				top := &stack[len(stack)-1]
-				top.text = append(top.text, t...)
-				continue
-			}
-			if strings.TrimSpace(string(t)) != "" {
-				return Malformed
-			}
-		case xml.Comment:
-			err = l.line("comment", string(t))
-		case xml.ProcInst:
-			if t.Target != "xml" {
-				err = l.line(t.Target, string(t.Inst))
-			}
-		case xml.Directive:
-			// A document type may define entities and defaults of attributes.
-			if strings.ContainsRune(string(t), '[') {
-				return Malformed
-			}
-		}
-		if err != nil {
+		if err := w.take(tok); err != nil {
 			return err
 		}
 	}
-	if len(stack) > 0 || roots != 1 {
-		return Malformed
+	if len(w.stack) > 0 || w.roots != 1 {
+		return ErrMalformed
 	}
 	return nil
+}
+
+// xmlWalk is where a reading is.
+type xmlWalk struct {
+	*lines
+
+	stack []xmlElement
+	roots int
+}
+
+func (w *xmlWalk) take(tok xml.Token) error {
+	switch t := tok.(type) {
+	case xml.StartElement:
+		return w.start(t)
+	case xml.EndElement:
+		top := len(w.stack) - 1
+		if top < 0 || w.stack[top].name != t.Name {
+			return ErrMalformed
+		}
+		err := w.endElement(w.stack)
+		w.stack = w.stack[:top]
+		return err
+	case xml.CharData:
+		if top := len(w.stack) - 1; top >= 0 {
+			w.stack[top].text = append(w.stack[top].text, t...)
+		} else if strings.TrimSpace(string(t)) != "" {
+			return ErrMalformed
+		}
+	case xml.Comment:
+		return w.line("comment", string(t))
+	case xml.ProcInst:
+		if t.Target != "xml" {
+			return w.line(t.Target, string(t.Inst))
+		}
+	case xml.Directive:
+		// A document type may define entities and defaults of attributes.
+		if strings.ContainsRune(string(t), '[') {
+			return ErrMalformed
+		}
+	}
+	return nil
+}
+
+func (w *xmlWalk) start(t xml.StartElement) error {
+	if len(w.stack) == 0 {
+		w.roots++
+	}
+	if len(w.stack) >= w.depth {
+		return ErrDepth
+	}
+	w.stack = append(w.stack, xmlElement{name: t.Name})
+	return w.attributes(&w.stack[len(w.stack)-1], t.Attr)
 }
 
 // xmlElement is one that is open.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestATornWriteIsPutAside(t *testing.T) {
 	data := read(t, whole)
 	second := bytes.LastIndexByte(data[:len(data)-1], '\n') + 1
 	for n := second; n <= len(data); n++ {
-		path := filepath.Join(dir, fmt.Sprint(n))
+		path := filepath.Join(dir, strconv.Itoa(n))
 		write(t, path, data[:n])
 		f := open(t, path)
 		want := 2
@@ -283,7 +284,7 @@ func TestAddWaitsForTheLockUntilItsContextEnds(t *testing.T) {
 func child(path string) {
 	f, err := recordfile.Open(recordfile.Config{Path: path, Tenant: "riverside"})
 	if err != nil {
-		fmt.Println(err)
+		_, _ = fmt.Fprintln(os.Stdout, err)
 		os.Exit(1)
 	}
 	for i := range 1000 {
@@ -291,10 +292,10 @@ func child(path string) {
 		r.ID = fmt.Sprintf("rec-%d-%d", os.Getpid(), i)
 		r.Address = fmt.Sprintf("p%d-%d@x.example", os.Getpid(), i)
 		if err := f.Add(context.Background(), r); err != nil {
-			fmt.Println(err)
+			_, _ = fmt.Fprintln(os.Stdout, err)
 			os.Exit(1)
 		}
-		fmt.Println(r.Address)
+		_, _ = fmt.Fprintln(os.Stdout, r.Address)
 	}
 }
 
@@ -364,9 +365,8 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 		file, err := recordfile.Open(recordfile.Config{Path: path})
-		var e *recordfile.FileError
 		if err != nil {
-			if !errors.As(err, &e) {
+			if _, ok := errors.AsType[*recordfile.FileError](err); !ok {
 				t.Errorf("an untyped error: %v", err)
 			}
 			return

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -124,7 +125,8 @@ func finds(t *testing.T, h Harness) {
 	if got, want := names(all), "opt-in  a@x.example 9; plain-email p1  3; unsubscribe  b@x.example 4; preference p1 a@x.example 5; unsubscribe  a@x.example 1"; got != want {
 		t.Errorf("all: %s; want %s", got, want)
 	}
-	for range s.All(t.Context(), "one") {
+	for _, err := range s.All(t.Context(), "one") {
+		must(t, err)
 		break // a caller may stop
 	}
 }
@@ -155,7 +157,7 @@ func keepsEveryField(t *testing.T, h Harness) {
 }
 
 func fields(r *policy.Record) []string {
-	return []string{r.ID, r.Tenant, r.Kind.String(), fmt.Sprint(r.Withdrawn), r.Patient, r.Address, r.By, r.Wording, r.Source}
+	return []string{r.ID, r.Tenant, r.Kind.String(), strconv.FormatBool(r.Withdrawn), r.Patient, r.Address, r.By, r.Wording, r.Source}
 }
 
 func addsOnce(t *testing.T, h Harness) {

@@ -38,32 +38,47 @@ func oneOff(a, b string) bool {
 	return false
 }
 
-// sameLook compares what a reader sees.
+// sameLook compares what a reader sees: characters first, then pairs that look like
+// one.
 func sameLook(a, b string) bool {
 	for a != "" && b != "" {
 		x, n := look(a)
 		y, m := look(b)
 		if x != y {
-			return false
+			switch {
+			case pair(a) == y:
+				n = 2
+			case pair(b) == x:
+				m = 2
+			default:
+				return false
+			}
 		}
 		a, b = a[n:], b[m:]
 	}
 	return a == b
 }
 
-// look returns what the first character of s looks like, and its length: "rn" is
-// an m, "vv" a w, and letters of other scripts are those that they resemble.
-func look(s string) (rune, int) {
-	if len(s) > 1 {
-		switch s[:2] {
-		case "rn":
-			return 'm', 2
-		case "vv":
-			return 'w', 2
-		case "cl":
-			return 'd', 2
-		}
+// pair is what the first two letters of s look like together, 0 if like nothing
+// else.
+func pair(s string) rune {
+	if len(s) < 2 {
+		return 0
 	}
+	switch s[:2] {
+	case "rn":
+		return 'm'
+	case "vv":
+		return 'w'
+	case "cl":
+		return 'd'
+	}
+	return 0
+}
+
+// look returns what the first character of s looks like, and its length: letters of
+// other scripts, and digits, are those that they resemble.
+func look(s string) (rune, int) {
 	r, n := utf8.DecodeRuneInString(s)
 	switch r {
 	case '0', 'о', 'ο', 'օ':

@@ -95,7 +95,9 @@ func (s *RuleSet) Decide(ctx context.Context, f *Facts) (Decision, error) {
 		}
 		ruling := Pass()
 		for _, r := range s.rules {
-			ruling = ruling.And(judge(r, f, i))
+			if said := judge(r, f, i); !said.asksNothing() {
+				ruling = ruling.And(said)
+			}
 		}
 		d.Verdicts[i] = s.Verdict(ruling, f)
 	}

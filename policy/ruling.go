@@ -107,6 +107,12 @@ type Step struct {
 // Pass is the ruling of a rule that asks for nothing.
 func Pass() Ruling { return Ruling{Modes: EveryMode, TLS: Relay} }
 
+// asksNothing reports whether r is Pass, which changes nothing.
+func (r *Ruling) asksNothing() bool {
+	return r.Modes&EveryMode == EveryMode && r.TLS == Relay && !r.Hold && !r.SecondFactor && !r.ReplaceSubject &&
+		len(r.Steps)+len(r.Rename)+len(r.Notices)+len(r.Header) == 0
+}
+
 // And returns the intersection of r and o: what both accept, with the duties of
 // both.
 func (r Ruling) And(o Ruling) Ruling {

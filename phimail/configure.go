@@ -13,6 +13,7 @@ import (
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/phimail/internal/compose"
 	"github.com/phimail/sdk/policy"
+	"github.com/phimail/sdk/transport"
 )
 
 const (
@@ -68,6 +69,9 @@ func (c *Client) configure() error {
 		c.sealers[mode] = s
 	}
 	c.checkHold(fault)
+	if t, ok := c.cfg.Transport.(transport.LinkRewriter); ok && t.RewritesLinks() && c.sealers[policy.Escrow] != nil {
+		fault("Transport", "rewrites links, and so can't carry those of escrow items; switch that off, or leave the escrow sealer out")
+	}
 	if c.cfg.OnPartial > Deliverable {
 		fault("OnPartial", "unknown; use RefuseAll or Deliverable")
 	}

@@ -37,6 +37,13 @@ type Transport interface {
 	Send(ctx context.Context, env *Envelope) (*Result, error)
 }
 
+// LinkRewriter is for transports that know beforehand whether their provider
+// alters links: then a client with escrow refuses them when it is made. A
+// decorator may leave it out; [Offer.RewritesLinks] counts for every message.
+type LinkRewriter interface {
+	RewritesLinks() bool
+}
+
 // Query asks for an [Offer].
 type Query struct {
 	Stream string

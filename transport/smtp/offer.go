@@ -128,3 +128,6 @@ func (t *Transport) Check(ctx context.Context) (*Report, error) {
 	r.Proof.Assurance = t.assurance()
 	return r, nil
 }
+
+// RewritesLinks is Config.RewritesLinks; see transport.LinkRewriter.
+func (t *Transport) RewritesLinks() bool { return t.cfg.RewritesLinks }

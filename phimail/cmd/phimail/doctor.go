@@ -74,6 +74,7 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 		e.smime(ctx, cfg)
 		e.pgp(ctx, cfg)
 		e.discover(ctx, cfg)
+		e.escrow(ctx, cfg)
 		e.agreements(cfg)
 		e.auditLog(ctx, cfg)
 		e.dkimRecords(ctx, cfg)

@@ -179,7 +179,7 @@ func TestEscrowFromSendToRecall(t *testing.T) {
 		t.Fatalf("receipt %s", r.stdout)
 	}
 	raw := f.relay.Messages()[0].Data
-	if strings.Contains(string(raw), got.Passcode) || strings.Contains(string(raw), "colonoscopy") {
+	if strings.Contains(string(raw), got.Passcode) || strings.Contains(string(raw), "Monday") || strings.Contains(string(raw), "appointment") {
 		t.Errorf("the notification says too much:\n%s", raw)
 	}
 	link := linkOf(t, raw)
@@ -187,7 +187,7 @@ func TestEscrowFromSendToRecall(t *testing.T) {
 		t.Errorf("the link is of %s, the receipt of %s", link.ID, got.EscrowID)
 	}
 	p := f.servePages(t, fips)
-	if status, text := p.read(t, link, got.Passcode); status != http.StatusOK || !strings.HasPrefix(text, "Date: ") || !strings.Contains(text, "Subject: ") {
+	if status, text := p.read(t, link, got.Passcode); status != http.StatusOK || !strings.HasPrefix(text, "Date: ") || !strings.Contains(text, "Subject: Your appointment") || !strings.Contains(text, "Monday") {
 		t.Errorf("read %d %q", status, text)
 	}
 	for range 5 {
@@ -289,4 +289,26 @@ func TestPlanningEscrowMakesNothing(t *testing.T) {
 	}
 	f.editConfig(t, "enforces_tls", "rewrites_links: true\n    enforces_tls")
 	world{stdin: plainMessage}.run(t, "send", "-config", f.config, "-t").want(t, exitConfig, "rewrites_links: a relay that rewrites links can't carry")
+}
+
+func TestDoctorLooksAtEscrow(t *testing.T) {
+	t.Parallel()
+	f := newOffice(t, officeOptions{more: escrowBlock})
+	look := func(want string) {
+		t.Helper()
+		r := world{}.run(t, "doctor", "-config", f.config)
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("doctor says %s, want %s", r.stdout, want)
+		}
+	}
+	look("escrow does not exist yet")
+	if _, err := os.Stat(filepath.Join(f.dir, "escrow")); err == nil {
+		t.Error("doctor made the store")
+	}
+	start(t, plainMessage, "send", "-config", f.config, "-t").wait(t).want(t, exitOK, "")
+	look("holds 1 items, all readable")
+	writeFile(t, filepath.Join(f.dir, "escrow", "items", strings.Repeat("a", 32)), "{}", 0o600)
+	look("1 of 2 items can't be read")
+	f.editConfig(t, "modes: [escrow]", "modes: [tls]")
+	look("escrow is set up and not among modes")
 }

@@ -182,8 +182,8 @@ func (e *examination) relay(ctx context.Context, c *config) {
 	}
 	defer func() { _ = t.close(ctx) }()
 	if t.check == nil {
-		if c.smime.line == 0 && !c.sealsPGP() {
-			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts", "set up smime or pgp, or use smtp to send")
+		if c.smime.line == 0 && !c.sealsPGP() && !c.sealsEscrow() {
+			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts", "set up smime, pgp or escrow, or use smtp to send")
 			return
 		}
 		e.note(name, checkOK, "maildir offers no TLS and takes encrypted messages only", "")
@@ -216,8 +216,8 @@ func (e *examination) assurance(ctx context.Context, c *config, t *carrier) {
 		e.note(name, checkOK, "tls is not among modes, so nothing rests on the relay's TLS alone", "")
 	case !offer.TLS || !offer.Assurance.Meets(need):
 		status := checkFail
-		if c.smime.line > 0 && c.has("smime") {
-			status = checkWarn // those with a certificate can be served
+		if c.smime.line > 0 && c.has("smime") || c.sealsEscrow() {
+			status = checkWarn // those with a certificate can be served, or all by escrow
 		}
 		e.note(name, status, fmt.Sprintf("the relay gives assurance %s, and tls_assurance asks for %s: nothing can be sent by tls", offer.Assurance, need),
 			"get the relay's promise in writing and set transport.smtp.enforces_tls and tls_assurance: attested, or use a relay that offers REQUIRETLS")

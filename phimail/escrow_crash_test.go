@@ -187,7 +187,7 @@ func crashMessage() *phimail.Message {
 }
 
 // TestCrashChild is the process that dies; it does nothing in a run of its own.
-func TestCrashChild(t *testing.T) {
+func TestCrashChild(t *testing.T) { //nolint:paralleltest // it is alone in its process
 	dir := os.Getenv(crashDirEnv)
 	if dir == "" {
 		t.Skip("it is started by TestCrashesLoseNoItemAndShowNone")

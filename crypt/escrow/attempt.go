@@ -203,7 +203,7 @@ func (g *Gate) SendCode(ctx context.Context, id string, r Reader) error {
 		if refusal := g.closed(it, now); refusal != "" {
 			return refusal
 		}
-		var sent []time.Time
+		sent := make([]time.Time, 0, maxCodes)
 		for _, t := range it.CodesSent {
 			if now.Sub(t) < codeWindow {
 				sent = append(sent, t)
@@ -212,7 +212,8 @@ func (g *Gate) SendCode(ctx context.Context, id string, r Reader) error {
 		if len(sent) >= maxCodes {
 			return RefusedBusy
 		}
-		it.CodesSent = append(sent, now.UTC().Truncate(time.Second))
+		sent = append(sent, now.UTC().Truncate(time.Second))
+		it.CodesSent = sent
 		it.Code = &OneTime{Digest: verifier(it.Salt, []byte(code), "code"), Expires: now.Add(codeLifetime).UTC().Truncate(time.Second)}
 		return nil
 	})

@@ -159,7 +159,7 @@ func (r *sealing) fill() error {
 	if _, err := io.ReadFull(r.plain, r.in[:n]); err != nil {
 		return plainError(err)
 	}
-	r.rest = r.aead.Seal(r.out[:0], nil, r.in[:n], aad)
+	r.rest = r.aead.Seal(r.out[:0], nil, r.in[:n], aad) //nolint:gosec // this AEAD makes its own random nonce
 	return nil
 }
 
@@ -270,7 +270,7 @@ func (c *chunker) Write(p []byte) (int, error) {
 
 func (c *chunker) chunk(plain []byte) {
 	aad, _ := c.next()
-	c.put(c.aead.Seal(c.out[:0], nil, plain, aad))
+	c.put(c.aead.Seal(c.out[:0], nil, plain, aad)) //nolint:gosec // this AEAD makes its own random nonce
 }
 
 // close is how the plaintext ended: io.EOF if all of it, and no more, was there.
@@ -309,10 +309,11 @@ func open(key []byte, h *preamble, sealed io.Reader) (*opening, error) {
 func (r *opening) fill() error {
 	if r.index == r.count {
 		var one [1]byte
-		if n, err := io.ReadFull(r.sealed, one[:]); n != 0 || err != io.EOF {
-			return &crypt.Error{Reason: crypt.ErrIntegrity}
+		n, err := io.ReadFull(r.sealed, one[:])
+		if n == 0 && err == io.EOF {
+			return io.EOF
 		}
-		return io.EOF
+		return &crypt.Error{Reason: crypt.ErrIntegrity}
 	}
 	aad, n := r.next()
 	if _, err := io.ReadFull(r.sealed, r.in[:n+Overhead]); err != nil {

@@ -341,8 +341,8 @@ func TestNetworksAreLimited(t *testing.T) {
 		_, err = w.gate.Open(ctx, m.link.ID, r, &escrow.Attempt{Token: c.Token, Proof: make([]byte, 32)})
 		return err
 	}
-	for i, addr := range []string{"198.51.100.1", "198.51.100.2", "::ffff:198.51.100.3"} {
-		wantRefusal(t, fmt.Sprint(i), from(addr), escrow.RefusedFactor)
+	for _, addr := range []string{"198.51.100.1", "198.51.100.2", "::ffff:198.51.100.3"} {
+		wantRefusal(t, "attempt "+addr, from(addr), escrow.RefusedFactor)
 	}
 	wantRefusal(t, "the same network", from("198.51.100.200"), escrow.RefusedBusy)
 	wantRefusal(t, "another network", from("203.0.113.1"), escrow.RefusedFactor)

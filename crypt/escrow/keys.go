@@ -28,7 +28,7 @@ import (
 // passcodes, whatever they got of the server's.
 const (
 	infoAccess   = "phimail escrow 1 access"
-	infoPasscode = "phimail escrow 1 passcode"
+	infoPasscode = "phimail escrow 1 passcode" //nolint:gosec // a label, and no passcode
 	infoProof    = "phimail escrow 1 proof"
 	infoContent  = "phimail escrow 1 content"
 

@@ -125,7 +125,10 @@ func TestVectorsInJavaScript(t *testing.T) {
 	t.Parallel()
 	want := len(loadVectors(t))
 	out, err := node(t, nil, "check", "testdata")
-	var report struct{ Checked, Failed int }
+	var report struct {
+		Checked int `json:"checked"`
+		Failed  int `json:"failed"`
+	}
 	if jerr := json.Unmarshal(out, &report); err != nil || jerr != nil || report.Checked != want || report.Failed != 0 {
 		t.Errorf("%s: %v", out, err)
 	}

@@ -39,18 +39,16 @@ func (r *recorder) TempDir() string                   { return r.t.TempDir() }
 
 // broken changes one thing of a good store.
 type broken struct {
-	escrow.Items
-	escrow.Contents
-	escrow.Shares
+	good escrow.Store
 
-	load  func(b *broken, ctx context.Context, id string) (*escrow.Item, error)
-	save  func(b *broken, ctx context.Context, it *escrow.Item) error
-	scan  func(b *broken, ctx context.Context) iter.Seq2[*escrow.Item, error]
-	put   func(b *broken, ctx context.Context, name string, r io.Reader) error
-	open  func(b *broken, ctx context.Context, name string) (io.ReadCloser, error)
-	del   func(b *broken, ctx context.Context, name string) error
-	get   func(b *broken, ctx context.Context, name string) (escrow.Share, error)
-	erase func(b *broken, ctx context.Context, name string) error
+	load  func(ctx context.Context, b *broken, id string) (*escrow.Item, error)
+	save  func(ctx context.Context, b *broken, it *escrow.Item) error
+	scan  func(ctx context.Context, b *broken) iter.Seq2[*escrow.Item, error]
+	put   func(ctx context.Context, b *broken, name string, r io.Reader) error
+	open  func(ctx context.Context, b *broken, name string) (io.ReadCloser, error)
+	del   func(ctx context.Context, b *broken, name string) error
+	get   func(ctx context.Context, b *broken, name string) (escrow.Share, error)
+	erase func(ctx context.Context, b *broken, name string) error
 	kept  map[string]*escrow.Item
 	mu    sync.Mutex
 }
@@ -63,66 +61,66 @@ type (
 
 func (s bItems) Load(ctx context.Context, id string) (*escrow.Item, error) {
 	if s.b.load != nil {
-		return s.b.load(s.b, ctx, id)
+		return s.b.load(ctx, s.b, id)
 	}
-	return s.b.Items.Load(ctx, id)
+	return s.b.good.Items.Load(ctx, id)
 }
 
 func (s bItems) Save(ctx context.Context, it *escrow.Item) error {
 	if s.b.save != nil {
-		return s.b.save(s.b, ctx, it)
+		return s.b.save(ctx, s.b, it)
 	}
-	return s.b.Items.Save(ctx, it)
+	return s.b.good.Items.Save(ctx, it)
 }
 
 func (s bItems) Scan(ctx context.Context) iter.Seq2[*escrow.Item, error] {
 	if s.b.scan != nil {
-		return s.b.scan(s.b, ctx)
+		return s.b.scan(ctx, s.b)
 	}
-	return s.b.Items.Scan(ctx)
+	return s.b.good.Items.Scan(ctx)
 }
 
 func (s bContents) Put(ctx context.Context, name string, r io.Reader) error {
 	if s.b.put != nil {
-		return s.b.put(s.b, ctx, name, r)
+		return s.b.put(ctx, s.b, name, r)
 	}
-	return s.b.Contents.Put(ctx, name, r)
+	return s.b.good.Contents.Put(ctx, name, r)
 }
 
 func (s bContents) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	if s.b.open != nil {
-		return s.b.open(s.b, ctx, name)
+		return s.b.open(ctx, s.b, name)
 	}
-	return s.b.Contents.Open(ctx, name)
+	return s.b.good.Contents.Open(ctx, name)
 }
 
 func (s bContents) Delete(ctx context.Context, name string) error {
 	if s.b.del != nil {
-		return s.b.del(s.b, ctx, name)
+		return s.b.del(ctx, s.b, name)
 	}
-	return s.b.Contents.Delete(ctx, name)
+	return s.b.good.Contents.Delete(ctx, name)
 }
 
 func (s bShares) Put(ctx context.Context, name string, share escrow.Share) error {
-	return s.b.Shares.Put(ctx, name, share)
+	return s.b.good.Shares.Put(ctx, name, share)
 }
 
 func (s bShares) Get(ctx context.Context, name string) (escrow.Share, error) {
 	if s.b.get != nil {
-		return s.b.get(s.b, ctx, name)
+		return s.b.get(ctx, s.b, name)
 	}
-	return s.b.Shares.Get(ctx, name)
+	return s.b.good.Shares.Get(ctx, name)
 }
 
 func (s bShares) Delete(ctx context.Context, name string) error {
 	if s.b.erase != nil {
-		return s.b.erase(s.b, ctx, name)
+		return s.b.erase(ctx, s.b, name)
 	}
-	return s.b.Shares.Delete(ctx, name)
+	return s.b.good.Shares.Delete(ctx, name)
 }
 
 // remember is a map of the caller's own items: it shares memory and swaps blindly.
-func remember(b *broken, _ context.Context, it *escrow.Item) error {
+func remember(_ context.Context, b *broken, it *escrow.Item) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if old := b.kept[it.ID]; old == nil && it.Version != 1 || old != nil && old.Version+1 != it.Version {
@@ -136,7 +134,7 @@ func remember(b *broken, _ context.Context, it *escrow.Item) error {
 	return nil
 }
 
-func recall(b *broken, _ context.Context, id string) (*escrow.Item, error) {
+func recall(_ context.Context, b *broken, id string) (*escrow.Item, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if it, ok := b.kept[id]; ok {
@@ -149,15 +147,15 @@ func TestTheKitFailsBrokenStores(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string]*broken{
 		"shares memory with the caller": {save: remember, load: recall},
-		"no compare": {save: func(b *broken, ctx context.Context, it *escrow.Item) error {
-			if old, err := b.Items.Load(ctx, it.ID); err == nil {
+		"no compare": {save: func(ctx context.Context, b *broken, it *escrow.Item) error {
+			if old, err := b.good.Items.Load(ctx, it.ID); err == nil {
 				it = it.Clone()
 				it.Version = old.Version + 1
 			}
-			return b.Items.Save(ctx, it)
+			return b.good.Items.Save(ctx, it)
 		}},
-		"compare, then swap": {save: func(b *broken, ctx context.Context, it *escrow.Item) error {
-			old, err := recall(b, ctx, it.ID)
+		"compare, then swap": {save: func(ctx context.Context, b *broken, it *escrow.Item) error {
+			old, err := recall(ctx, b, it.ID)
 			if err != nil && it.Version != 1 || err == nil && old.Version+1 != it.Version {
 				return escrow.ErrConflict
 			}
@@ -165,98 +163,98 @@ func TestTheKitFailsBrokenStores(t *testing.T) {
 			defer b.mu.Unlock()
 			b.kept[it.ID] = it.Clone()
 			return nil
-		}, load: func(b *broken, ctx context.Context, id string) (*escrow.Item, error) {
-			it, err := recall(b, ctx, id)
+		}, load: func(ctx context.Context, b *broken, id string) (*escrow.Item, error) {
+			it, err := recall(ctx, b, id)
 			if err != nil {
 				return nil, err
 			}
 			return it.Clone(), nil
 		}},
-		"loses a field": {load: func(b *broken, ctx context.Context, id string) (*escrow.Item, error) {
-			it, err := b.Items.Load(ctx, id)
+		"loses a field": {load: func(ctx context.Context, b *broken, id string) (*escrow.Item, error) {
+			it, err := b.good.Items.Load(ctx, id)
 			if err == nil {
 				it.CodesSent = nil
 			}
 			return it, err
 		}},
-		"another error for what is not there": {load: func(b *broken, ctx context.Context, id string) (*escrow.Item, error) {
-			it, err := b.Items.Load(ctx, id)
+		"another error for what is not there": {load: func(ctx context.Context, b *broken, id string) (*escrow.Item, error) {
+			it, err := b.good.Items.Load(ctx, id)
 			if err != nil {
 				err = io.EOF
 			}
 			return it, err
 		}},
-		"removes nothing": {save: func(b *broken, ctx context.Context, it *escrow.Item) error {
+		"removes nothing": {save: func(ctx context.Context, b *broken, it *escrow.Item) error {
 			if it.State == "" {
 				return nil
 			}
-			return b.Items.Save(ctx, it)
+			return b.good.Items.Save(ctx, it)
 		}},
-		"a scan that stops early": {scan: func(b *broken, ctx context.Context) iter.Seq2[*escrow.Item, error] {
+		"a scan that stops early": {scan: func(ctx context.Context, b *broken) iter.Seq2[*escrow.Item, error] {
 			return func(yield func(*escrow.Item, error) bool) {
 				n := 0
-				for it, err := range b.Items.Scan(ctx) {
+				for it, err := range b.good.Items.Scan(ctx) {
 					if n++; n > 100 || !yield(it, err) {
 						return
 					}
 				}
 			}
 		}},
-		"a scan with doubles": {scan: func(b *broken, ctx context.Context) iter.Seq2[*escrow.Item, error] {
+		"a scan with doubles": {scan: func(ctx context.Context, b *broken) iter.Seq2[*escrow.Item, error] {
 			return func(yield func(*escrow.Item, error) bool) {
-				for it, err := range b.Items.Scan(ctx) {
-					if !yield(it, err) || !yield(it, err) {
+				for it, err := range b.good.Items.Scan(ctx) {
+					if more := yield(it, err); !more || !yield(it, err) {
 						return
 					}
 				}
 			}
 		}},
-		"ignores the context": {load: func(b *broken, ctx context.Context, id string) (*escrow.Item, error) {
-			return b.Items.Load(context.WithoutCancel(ctx), id)
-		}, save: func(b *broken, ctx context.Context, it *escrow.Item) error {
-			return b.Items.Save(context.WithoutCancel(ctx), it)
+		"ignores the context": {load: func(ctx context.Context, b *broken, id string) (*escrow.Item, error) {
+			return b.good.Items.Load(context.WithoutCancel(ctx), id)
+		}, save: func(ctx context.Context, b *broken, it *escrow.Item) error {
+			return b.good.Items.Save(context.WithoutCancel(ctx), it)
 		}},
-		"keeps half a content": {put: func(b *broken, ctx context.Context, name string, r io.Reader) error {
+		"keeps half a content": {put: func(ctx context.Context, b *broken, name string, r io.Reader) error {
 			got, err := io.ReadAll(r)
-			if perr := b.Contents.Put(ctx, name, bytes.NewReader(got)); perr != nil {
+			if perr := b.good.Contents.Put(ctx, name, bytes.NewReader(got)); perr != nil {
 				return perr
 			}
 			return err
 		}},
-		"swallows the source's error": {put: func(b *broken, ctx context.Context, name string, r io.Reader) error {
+		"swallows the source's error": {put: func(ctx context.Context, b *broken, name string, r io.Reader) error {
 			got, _ := io.ReadAll(r)
-			return b.Contents.Put(ctx, name, bytes.NewReader(got))
+			return b.good.Contents.Put(ctx, name, bytes.NewReader(got))
 		}},
-		"replaces contents": {put: func(b *broken, ctx context.Context, name string, r io.Reader) error {
+		"replaces contents": {put: func(ctx context.Context, b *broken, name string, r io.Reader) error {
 			got, err := io.ReadAll(r)
 			if err == nil {
-				err = b.Contents.Delete(ctx, name)
+				err = b.good.Contents.Delete(ctx, name)
 			}
 			if err != nil {
 				return err
 			}
-			return b.Contents.Put(ctx, name, bytes.NewReader(got))
+			return b.good.Contents.Put(ctx, name, bytes.NewReader(got))
 		}},
-		"cuts contents": {open: func(b *broken, ctx context.Context, name string) (io.ReadCloser, error) {
-			r, err := b.Contents.Open(ctx, name)
+		"cuts contents": {open: func(ctx context.Context, b *broken, name string) (io.ReadCloser, error) {
+			r, err := b.good.Contents.Open(ctx, name)
 			if err != nil {
 				return nil, err
 			}
 			return io.NopCloser(io.LimitReader(r, 1<<20)), nil
 		}},
-		"deletes nothing": {del: func(*broken, context.Context, string) error { return nil }},
-		"erases no share": {erase: func(*broken, context.Context, string) error { return nil }},
-		"a zero share for what is not there": {get: func(b *broken, ctx context.Context, name string) (escrow.Share, error) {
-			s, _ := b.Shares.Get(ctx, name)
+		"deletes nothing": {del: func(context.Context, *broken, string) error { return nil }},
+		"erases no share": {erase: func(context.Context, *broken, string) error { return nil }},
+		"a zero share for what is not there": {get: func(ctx context.Context, b *broken, name string) (escrow.Share, error) {
+			s, _ := b.good.Shares.Get(ctx, name)
 			return s, nil
 		}},
-		"refuses to delete what is not there": {del: func(b *broken, ctx context.Context, name string) error {
-			if _, err := b.Contents.Open(ctx, name); err != nil {
+		"refuses to delete what is not there": {del: func(ctx context.Context, b *broken, name string) error {
+			if _, err := b.good.Contents.Open(ctx, name); err != nil {
 				return err
 			}
-			return b.Contents.Delete(ctx, name)
+			return b.good.Contents.Delete(ctx, name)
 		}},
-		"panics": {get: func(*broken, context.Context, string) (escrow.Share, error) { panic("no") }},
+		"panics": {get: func(context.Context, *broken, string) (escrow.Share, error) { panic("no") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -266,7 +264,7 @@ func TestTheKitFailsBrokenStores(t *testing.T) {
 					good := escrowmem.New().Store()
 					b.mu.Lock()
 					defer b.mu.Unlock()
-					b.Items, b.Contents, b.Shares, b.kept = good.Items, good.Contents, good.Shares, map[string]*escrow.Item{}
+					b.good, b.kept = good, map[string]*escrow.Item{}
 					return escrow.Store{Items: bItems{b}, Contents: bContents{b}, Shares: bShares{b}}
 				}})
 				if len(r.failed) > 0 {

@@ -124,8 +124,8 @@ func removal(k *kit) {
 }
 
 func scan(k *kit) {
-	for range k.store.Items.Scan(k.ctx) {
-		k.failf("an empty storage has items")
+	for _, err := range k.store.Items.Scan(k.ctx) {
+		k.failf("an empty storage has items (error %v)", err)
 	}
 	const n = 300
 	want := map[string]bool{}
@@ -154,8 +154,8 @@ func scan(k *kit) {
 		k.failf("%d of %d items are missing", len(want), n)
 	}
 	seen := 0
-	for range k.store.Items.Scan(k.ctx) {
-		if seen++; seen == 3 {
+	for _, err := range k.store.Items.Scan(k.ctx) {
+		if seen++; err != nil || seen == 3 {
 			break // a scan may be left, and the store goes on
 		}
 	}

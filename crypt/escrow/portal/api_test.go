@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,7 +71,7 @@ type options struct {
 	attempts int
 }
 
-const clear = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nthe biopsy was benign\r\n"
+const plainEntity = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nthe biopsy was benign\r\n"
 
 func newOffice(t testing.TB, opt options) *office {
 	t.Helper()
@@ -105,7 +107,7 @@ func newOffice(t testing.TB, opt options) *office {
 		t.Fatal(err)
 	}
 	if opt.entity == nil {
-		opt.entity, opt.size = strings.NewReader(clear), int64(len(clear))
+		opt.entity, opt.size = strings.NewReader(plainEntity), int64(len(plainEntity))
 	}
 	o.link, o.passcode = o.send(t, "1@clinic.example", opt.entity, opt.size)
 	return o
@@ -159,9 +161,7 @@ func (o *office) do(method, path, body string, change func(*http.Request)) *http
 func (o *office) post(t testing.TB, link escrow.Link, action string, body map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
 	all := map[string]string{"access": b64(link.Access())}
-	for k, v := range body {
-		all[k] = v
-	}
+	maps.Copy(all, body)
 	b, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestTheRequestsOfThePage(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, options{})
 	w := o.open(t, o.link, o.passcode)
-	if w.Code != http.StatusOK || w.Header().Get("Content-Length") != fmt.Sprint(w.Body.Len()) || w.Header().Get("Cache-Control") != "no-store" {
+	if w.Code != http.StatusOK || w.Header().Get("Content-Length") != strconv.Itoa(w.Body.Len()) || w.Header().Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v", w.Code, w.Header())
 	}
 	if got := read(t, o.link, o.passcode, w.Body.Bytes()); !strings.Contains(got, "benign") || !strings.HasPrefix(got, "Subject: Your biopsy") {

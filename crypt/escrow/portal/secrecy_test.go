@@ -48,7 +48,7 @@ const serveDirEnv = "PHIMAIL_TEST_SERVE_DIR"
 
 // TestServingProcess serves a store, and writes a dump of its heap when its
 // standard input says so. It does nothing in a run of its own.
-func TestServingProcess(t *testing.T) {
+func TestServingProcess(t *testing.T) { //nolint:paralleltest // it is alone in its process
 	dir := os.Getenv(serveDirEnv)
 	if dir == "" {
 		t.Skip("it is started by TestTheServerCanNotReadWhatItServes")
@@ -78,9 +78,9 @@ func TestServingProcess(t *testing.T) {
 	server := &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	fmt.Println("listening " + l.Addr().String())
+	say(t, "listening "+l.Addr().String())
 	in := bufio.NewScanner(os.Stdin)
-	in.Scan()
+	_ = in.Scan() // whatever it says
 	dump, err := os.Create(filepath.Join(dir, "heap"))
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,15 @@ func TestServingProcess(t *testing.T) {
 	<-served
 	_ = store.Close()
 	_ = log.Close()
-	fmt.Println("dumped")
+	say(t, "dumped")
+}
+
+// say writes a line to whoever started this process.
+func say(t *testing.T, line string) {
+	t.Helper()
+	if _, err := io.WriteString(os.Stdout, line+"\n"); err != nil {
+		t.Error(err)
+	}
 }
 
 // forms are how a text may lie in memory or in a file.
@@ -187,7 +195,12 @@ func TestTheServerCanNotReadWhatItServes(t *testing.T) {
 	if _, err := io.WriteString(stdin, "dump\n"); err != nil {
 		t.Fatal(err)
 	}
-	for lines.Scan() && lines.Text() != "dumped" {
+	dumped := false
+	for lines.Scan() {
+		dumped = dumped || lines.Text() == "dumped"
+	}
+	if !dumped {
+		t.Error("there is no dump")
 	}
 	if err := child.Wait(); err != nil {
 		t.Fatal(err)

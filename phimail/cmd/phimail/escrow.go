@@ -95,7 +95,8 @@ func (e *escrowConfig) checkListen(s *strict) {
 		s.faultf(max(e.tlsCert.line, e.tlsKey.line), "escrow", "tls_cert and tls_key belong together; set both or neither")
 	}
 	if !escrow.LoopbackListener(e.listen.v) && e.tlsCert.v == "" {
-		s.faultf(e.listen.line, e.listen.key, "is reached from other machines, which takes TLS: set tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy that has TLS")
+		s.faultf(e.listen.line, e.listen.key,
+			"is reached from other machines, which takes TLS: set tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy that has TLS")
 	}
 }
 

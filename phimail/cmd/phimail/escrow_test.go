@@ -51,7 +51,9 @@ func (f *office) servePages(t *testing.T, env ...string) *pages {
 	}
 	lines := bufio.NewScanner(stdout)
 	lines.Scan()
-	var said struct{ Listening string }
+	var said struct {
+		Listening string `json:"listening"`
+	}
 	if err := json.Unmarshal(lines.Bytes(), &said); err != nil || said.Listening == "" {
 		_ = p.cmd.Wait()
 		t.Fatalf("it said %q and %s", lines.Text(), p.stderr.String())
@@ -105,8 +107,10 @@ func (p *pages) read(t *testing.T, link escrow.Link, passcode string) (int, stri
 		return status, string(b)
 	}
 	var c struct {
-		Factor, Salt, Token string
-		Iterations          int
+		Factor     string `json:"factor"`
+		Salt       string `json:"salt"`
+		Token      string `json:"token"`
+		Iterations int    `json:"iterations"`
 	}
 	if err := json.Unmarshal(b, &c); err != nil {
 		t.Fatal(err)

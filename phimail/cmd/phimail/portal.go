@@ -78,7 +78,8 @@ func (a *app) listen(ctx context.Context, c *config) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", v.v)
 	if err != nil {
-		return nil, &failure{exitConfig, c.fault(v.line, v.key, "nothing can be served there: the address is in use, not of this machine, or not allowed to this user")}
+		return nil, &failure{exitConfig, c.fault(v.line, v.key,
+			"nothing can be served there: the address is in use, not of this machine, or not allowed to this user")}
 	}
 	return l, nil
 }
@@ -154,8 +155,7 @@ func (a *app) servePages(ctx context.Context, c *config, l net.Listener, handler
 		}
 		select {
 		case <-tick.C:
-		case err := <-served:
-			_ = err // a text of the system's, with an address at most
+		case <-served: // its error is a text of the system's
 			return fail(exitConfig, "portal: serving ended; check tls_cert and tls_key")
 		case <-ctx.Done():
 			ending, cancel := closing(ctx)

@@ -107,7 +107,7 @@ func (l *land) sender(t *testing.T, cacheDir string, edit func(*mx.Config)) *mx.
 		t.Fatal(err)
 	}
 	https, err := lookup.NewHTTPS(lookup.HTTPSConfig{
-		Resolver: resolver, RootCAs: l.ca.Pool(), Port: uint16(policyPort), AllowPrivate: true, Timeout: time.Second,
+		Resolver: resolver, RootCAs: l.ca.Pool(), Port: uint16(policyPort), AllowPrivate: true, Timeout: 4 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -244,6 +244,11 @@ func (l *land) aliases(t *testing.T) map[string]verdict {
 			l.zones = append(l.zones, dnsworld.Zone{Name: "_tcp.one." + c.domain, Kind: dnsworld.Down})
 		}
 	}
+	// The port of this world stands in for 25, for which the record is published.
+	mail := l.issue(t, transporttest.Expired, "mx.port25.example")
+	l.zones = append(l.zones, dnsworld.Zone{Name: "port25.example", Records: []string{
+		"@ MX 10 mx", host("mx.port25.example", mail), "_25._tcp.mx TLSA " + tlsa(3, 1, 1, leafOf(t, mail)),
+	}})
 	// No MX record: the domain's own address (RFC 5321 section 5.1).
 	implicit := l.issue(t, transporttest.Valid, "implicit.example")
 	l.zones = append(l.zones, dnsworld.Zone{Name: "implicit.example", Records: []string{
@@ -259,6 +264,7 @@ func (l *land) aliases(t *testing.T) map[string]verdict {
 	return map[string]verdict{
 		"alias.example": at("real.alias.example", ""), "shared.example": yes, "out.example": unproven,
 		"firstdown.example": at("two.firstdown.example", "one.firstdown.example"),
+		"port25.example":    yes,
 		"implicit.example":  at("implicit.example", ""),
 		"Bücher.example":    at("mx.xn--bcher-kva.example", ""),
 	}

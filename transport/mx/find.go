@@ -236,12 +236,12 @@ func (s *search) bases(ctx context.Context, v *Server, answers []*transport.Answ
 // there may be records (RFC 7672 section 2.1.2 and 2.2).
 func (s *search) dane(ctx context.Context, v *Server, bases []string) {
 	for _, base := range bases {
-		a, err := s.resolve(ctx, "_"+strconv.Itoa(int(s.p.cfg.Port))+"._tcp."+base, transport.DNSTypeTLSA)
+		a, err := s.tlsa(ctx, base)
 		if err != nil {
 			v.Err = err
 			return
 		}
-		if len(a.Records) == 0 || !a.Secure {
+		if a == nil {
 			continue
 		}
 		usable := dane.Usable(a.TLSA())
@@ -260,4 +260,24 @@ func (s *search) dane(ctx context.Context, v *Server, bases []string) {
 		}
 		return
 	}
+}
+
+// tlsa asks for the records of a host, nil where there are none that DNSSEC
+// proves. Where another port stands in for 25, what is published for mail counts
+// after what is published for that port.
+func (s *search) tlsa(ctx context.Context, base string) (*transport.Answer, *transport.Error) {
+	ports := []uint16{s.p.cfg.Port}
+	if s.p.cfg.Port != defaultPort {
+		ports = append(ports, defaultPort)
+	}
+	for _, port := range ports {
+		a, err := s.resolve(ctx, "_"+strconv.Itoa(int(port))+"._tcp."+base, transport.DNSTypeTLSA)
+		if err != nil {
+			return nil, err
+		}
+		if len(a.Records) > 0 && a.Secure {
+			return a, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // that there is none is an answer
 }

@@ -38,8 +38,8 @@ type ProberConfig struct {
 	CacheDir string
 	// Exclude are domains for which TLS works and is judged not good enough.
 	Exclude []transport.Exclusion
-	// Port is where servers listen, and where TLSA records stand. Defaults to
-	// 25.
+	// Port is where servers listen, and where TLSA records stand; where there are
+	// none, those for port 25 count. Defaults to 25.
 	Port uint16
 	// AllowPrivate permits servers at loopback, private and link-local
 	// addresses.

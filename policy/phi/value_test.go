@@ -37,7 +37,7 @@ func TestValuesShowNothing(t *testing.T) {
 	t.Parallel()
 	p := everywhere()
 	for _, v := range []any{p.Name, &p.Name, p, &p, p.Others, p.ByID, []any{p}, errors.Join(fmt.Errorf("no bed for %v", p.Name))} {
-		for _, verb := range strings.Fields("%v %+v %#v %s %q %x %X %d %t %p %T %c %U %e %b %o") {
+		for verb := range strings.FieldsSeq("%v %+v %#v %s %q %x %X %d %t %p %T %c %U %e %b %o") {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, marker) || strings.Contains(strings.ToLower(s), fmt.Sprintf("%x", marker)) {
 				t.Errorf("%T shows %s by %s", v, s, verb)
 			}
@@ -54,7 +54,7 @@ func TestValuesShowNothing(t *testing.T) {
 	if err := gob.NewEncoder(&out).Encode(struct{ Name phi.Value }{p.Name}); err != nil {
 		t.Error(err)
 	}
-	if err := xml.NewEncoder(&out).Encode(p.Name); err != nil {
+	if err := xml.NewEncoder(&out).Encode(p.Name); err != nil { //nolint:staticcheck // it has MarshalText
 		t.Error(err)
 	}
 	yaml, err := p.Name.MarshalYAML()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -217,7 +218,7 @@ func TestRenderingsAtTheSameTimeDoNotMix(t *testing.T) {
 	for w := range workers {
 		go func() {
 			for i := range 50 {
-				n := fmt.Sprint(w*1000 + i)
+				n := strconv.Itoa(w*1000 + i)
 				out, err := s.Render(t.Context(), map[string]any{"N": phi.String(n)})
 				if err != nil || out[0].Text != strings.Repeat(n, 50) || len(out[0].Findings) != 50 || out[1].Text != "<p>"+n {
 					done <- fmt.Sprintf("%v %v", out, err)

@@ -33,7 +33,7 @@ func startPostgreSQL(t *testing.T) *postgreSQL {
 		t.Skip("no PostgreSQL")
 	}
 	bin := filepath.Dir(bins[len(bins)-1])
-	dir, err := os.MkdirTemp("", "pg") // a socket's path is short
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,8 @@ func (s *Store) add(ctx context.Context, list []policy.Record) error {
 		places = append(places, s.parameter(n+1))
 	}
 	//nolint:gosec // names and placeholders only
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO phimail_records ("+columns+") VALUES ("+strings.Join(places, ", ")+") ON CONFLICT (tenant, id) DO NOTHING")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO phimail_records ("+columns+
+		") VALUES ("+strings.Join(places, ", ")+") ON CONFLICT (tenant, id) DO NOTHING")
 	if err != nil {
 		return err
 	}
@@ -275,7 +276,7 @@ func scan(rows *sql.Rows) (row, error) {
 	if r.Kind, err = policy.ParseRecordKind(kind); err != nil {
 		return out, errAltered
 	}
-	for _, name := range strings.Fields(modes) {
+	for name := range strings.FieldsSeq(modes) {
 		m, err := policy.ParseMode(name)
 		if err != nil {
 			return out, errAltered

@@ -32,6 +32,10 @@ func having(list ...*pgptest.Key) pgp.KeySource {
 	for _, k := range list {
 		candidates = append(candidates, pgp.Candidate{Key: k.Public(), Source: "test"})
 	}
+	return sourceOf(candidates)
+}
+
+func sourceOf(candidates []pgp.Candidate) pgp.KeySource {
 	return pgp.KeySourceFunc(func(context.Context, mail.Address) ([]pgp.Candidate, error) { return candidates, nil })
 }
 

@@ -3,6 +3,7 @@ package smime
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/mail"
 	"slices"
 	"time"
@@ -16,6 +17,8 @@ import (
 type chosen struct {
 	chain  []*x509.Certificate // from the recipient's to the anchor
 	source string
+
+	discovered, proven bool
 }
 
 func (c *chosen) certificate() *x509.Certificate { return c.chain[0] }
@@ -38,7 +41,7 @@ func (v *verifier) choose(ctx context.Context, source KeySource, address mail.Ad
 		chain, step, err := v.check(ctx, c, m, at)
 		switch {
 		case err == nil:
-			return &chosen{chain: chain, source: c.Source}, nil
+			return &chosen{chain: chain, source: c.Source, discovered: c.Discovered, proven: c.Proven}, nil
 		case reasonOf(err) == crypt.ErrCanceled || reasonOf(err) == crypt.ErrSource:
 			return nil, err
 		case step > furthest:
@@ -59,6 +62,9 @@ func candidatesOf(ctx context.Context, source KeySource, address mail.Address) (
 	}
 	defer fault.Guard(crypt.ErrSource, &err)
 	list, err = source.Certificates(ctx, address)
+	if e, ok := errors.AsType[*crypt.Error](err); ok && errors.Is(e, crypt.ErrNoKey) {
+		return nil, &crypt.Error{Reason: e.Reason, Retry: e.Retry}
+	}
 	if err != nil {
 		return nil, foreign(crypt.ErrSource, err)
 	}

@@ -23,6 +23,9 @@ func fingerprint(c *x509.Certificate) string {
 const (
 	dataOAEP     = 'o'
 	dataPKCS1v15 = 'p'
+	// dataProven is the bit of a letter that makes it a capital: DNSSEC stands
+	// for the certificate.
+	dataProven = 'a' - 'A'
 )
 
 // newKey describes a certificate that was chosen.
@@ -30,10 +33,13 @@ func newKey(c *chosen, cipher cms.Cipher, transport cms.Transport) crypt.Key {
 	leaf := c.certificate()
 	k := crypt.Key{
 		Fingerprint: fingerprint(leaf), Form: formName(cipher),
-		Source: c.source, NotAfter: leaf.NotAfter, Data: []byte{dataOAEP},
+		Source: c.source, NotAfter: leaf.NotAfter, Data: []byte{dataOAEP}, Discovered: c.discovered,
 	}
 	if transport == cms.PKCS1v15 {
 		k.Data[0] = dataPKCS1v15
+	}
+	if c.proven {
+		k.Data[0] &^= dataProven
 	}
 	switch public := leaf.PublicKey.(type) {
 	case *rsa.PublicKey:
@@ -57,29 +63,35 @@ func newKey(c *chosen, cipher cms.Cipher, transport cms.Transport) crypt.Key {
 type parsedKey struct {
 	certificates []*x509.Certificate
 	fingerprint  string // of the first
+	proven       bool
 }
 
 // parseKey takes a key apart again.
-func (s *Sealer) parseKey(k *crypt.Key) (certificates []*x509.Certificate, cipher cms.Cipher, transport cms.Transport, err error) {
+func (s *Sealer) parseKey(k *crypt.Key) (known parsedKey, cipher cms.Cipher, transport cms.Transport, err error) {
 	cipher, ok := cipherOf(k.Form)
-	if !ok || len(k.Data) == 0 || k.Data[0] != dataOAEP && k.Data[0] != dataPKCS1v15 {
-		return nil, 0, 0, fail(crypt.ErrUnsupported)
+	if !ok || len(k.Data) == 0 {
+		return known, 0, 0, fail(crypt.ErrUnsupported)
 	}
-	if k.Data[0] == dataPKCS1v15 {
+	switch k.Data[0] | dataProven {
+	case dataOAEP:
+	case dataPKCS1v15:
 		transport = cms.PKCS1v15
+	default:
+		return known, 0, 0, fail(crypt.ErrUnsupported)
 	}
-	known, ok := s.keys.get(k.Data)
+	known, ok = s.keys.get(k.Data)
 	if !ok {
 		if known.certificates, err = x509.ParseCertificates(k.Data[1:]); err != nil || len(known.certificates) == 0 {
-			return nil, 0, 0, fail(crypt.ErrUnsupported)
+			return known, 0, 0, fail(crypt.ErrUnsupported)
 		}
+		known.proven = k.Data[0]&dataProven == 0
 		known.fingerprint = fingerprint(known.certificates[0])
 		s.keys.put(k.Data, known)
 	}
 	if known.fingerprint != k.Fingerprint {
-		return nil, 0, 0, fail(crypt.ErrUnsupported)
+		return known, 0, 0, fail(crypt.ErrUnsupported)
 	}
-	return known.certificates, cipher, transport, nil
+	return known, cipher, transport, nil
 }
 
 // agreement marks the form of elliptic keys. NSS before 3.110 can't read a message

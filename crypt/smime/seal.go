@@ -11,6 +11,7 @@ import (
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/internal/fault"
 	"github.com/phimail/sdk/crypt/internal/mailbox"
+	"github.com/phimail/sdk/crypt/internal/pinning"
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
 	"github.com/phimail/sdk/crypt/smime/internal/sign"
 )
@@ -27,6 +28,9 @@ func (s *Sealer) Seal(ctx context.Context, w io.Writer, job *crypt.Job) (*crypt.
 	}
 	content, evidence, err := s.content(ctx, job, now)
 	if err != nil {
+		return nil, err
+	}
+	if err := pinning.Use(ctx, s.pins, mode, job); err != nil {
 		return nil, err
 	}
 	entity, err := content.Open()
@@ -69,7 +73,7 @@ func (s *Sealer) recipients(ctx context.Context, job *crypt.Job, now time.Time) 
 }
 
 func (s *Sealer) recipient(ctx context.Context, to mail.Address, k *crypt.Key, now time.Time) (r cms.Recipient, cipher cms.Cipher, err error) {
-	certificates, cipher, transport, err := s.parseKey(k)
+	known, cipher, transport, err := s.parseKey(k)
 	if err != nil {
 		return r, 0, err
 	}
@@ -77,11 +81,11 @@ func (s *Sealer) recipient(ctx context.Context, to mail.Address, k *crypt.Key, n
 	if !ok {
 		return r, 0, fail(crypt.ErrWrongAddress)
 	}
-	candidate := Candidate{Certificate: certificates[0], Intermediates: certificates[1:]}
+	candidate := Candidate{Certificate: known.certificates[0], Intermediates: known.certificates[1:], Proven: known.proven && k.Discovered}
 	if _, _, err := s.verifier.check(ctx, candidate, m, now); err != nil {
 		return r, 0, err
 	}
-	return cms.Recipient{Certificate: certificates[0], Transport: transport}, cipher, nil
+	return cms.Recipient{Certificate: known.certificates[0], Transport: transport}, cipher, nil
 }
 
 // content is what is encrypted. Each pass over it yields the same bytes.

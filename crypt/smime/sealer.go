@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/crypt/internal/pinning"
 	"github.com/phimail/sdk/crypt/smime/internal/cms"
 )
+
+const mode = "smime"
 
 // Config configures [New]. Sources may change what they hold at any time, and
 // are closed by nobody here.
@@ -18,7 +21,8 @@ type Config struct {
 	Certificates KeySource
 	// Trust are the anchors that recipients' certificates must lead to. They
 	// are the host's choice and not those of the system, which are for servers.
-	// Either they or Anchors are required.
+	// Either they or Anchors are required, unless there are Pins: then all
+	// certificates may be Proven ones.
 	Trust *x509.CertPool
 	// Anchors has the anchors in place of Trust, where they may change.
 	Anchors AnchorSource
@@ -30,6 +34,9 @@ type Config struct {
 	// for its sender, and refused if there is none. Nil signs nothing; the record
 	// says so, and what is encrypted with AES-256-CBC then has no integrity.
 	Signer SignerSource
+	// Pins remember the discovered certificate that is used for a recipient.
+	// Required if Certificates has such: without them these are refused.
+	Pins crypt.Pins
 	// Forms set what recipients get who don't get the Default.
 	Forms []FormRule
 	// RequireFIPS uses only what FIPS 140-3 allows, also where the process does
@@ -44,6 +51,7 @@ type Sealer struct {
 	certificates KeySource
 	verifier     verifier
 	signer       SignerSource
+	pins         crypt.Pins
 	forms        *forms
 	keys         memory[parsedKey]
 	encrypter    cms.Encrypter
@@ -58,7 +66,7 @@ func New(cfg Config) (*Sealer, error) {
 		faults = append(faults, &FieldError{Field: "Certificates", Problem: "missing; name a source of recipients' certificates"})
 	}
 	trust, fault := trusted(cfg.Trust, cfg.Anchors)
-	if fault == nil && trust == nil {
+	if fault == nil && trust == nil && cfg.Pins == nil {
 		fault = &FieldError{Field: "Trust", Problem: "empty; name the authorities that recipients' certificates must lead to"}
 	}
 	if fault != nil {
@@ -72,9 +80,12 @@ func New(cfg Config) (*Sealer, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	if trust == nil {
+		trust = fixedAnchors{x509.NewCertPool()}
+	}
 	s := &Sealer{
 		certificates: cfg.Certificates, verifier: verifier{trust: trust, revocation: append([]Revocation(nil), cfg.Revocation...)},
-		signer: cfg.Signer, forms: rules, clock: cfg.Clock,
+		signer: cfg.Signer, pins: cfg.Pins, forms: rules, clock: cfg.Clock,
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -83,7 +94,7 @@ func New(cfg Config) (*Sealer, error) {
 }
 
 // Mode returns "smime".
-func (*Sealer) Mode() string { return "smime" }
+func (*Sealer) Mode() string { return mode }
 
 // Find returns the newest of a recipient's certificates that may be used, or why
 // there is none: see the package's doc comment. Where messages are signed inside
@@ -103,7 +114,13 @@ func (s *Sealer) Find(ctx context.Context, from, to mail.Address) (crypt.Key, er
 			return crypt.Key{}, err
 		}
 	}
-	return newKey(c, cipher, transport), nil
+	key := newKey(c, cipher, transport)
+	if key.Discovered {
+		if key.Pinned, err = pinning.Of(ctx, s.pins, mode, to); err != nil {
+			return crypt.Key{}, err
+		}
+	}
+	return key, nil
 }
 
 var _ crypt.Sealer = (*Sealer)(nil)

@@ -4,12 +4,14 @@ package discover
 
 import (
 	"context"
+	"crypto/x509"
 	"net/mail"
 	"sync"
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/keyfind"
 	"github.com/phimail/sdk/crypt/pgp"
+	"github.com/phimail/sdk/crypt/smime"
 )
 
 // maxParsed is how many parsed answers are remembered.
@@ -63,4 +65,22 @@ func (o *openPGP) parse(data []byte) []*pgp.PublicKey {
 	}
 	o.parsed[string(data)] = keys
 	return keys
+}
+
+// SMIME is a source of certificates for smime.Config, which then needs Pins. Put it
+// behind the files in smime.KeySources. It is safe for concurrent use.
+func SMIME(f *keyfind.Finder) smime.KeySource {
+	return smime.KeySourceFunc(func(ctx context.Context, address mail.Address) ([]smime.Candidate, error) {
+		found, err := f.Certificates(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		var list []smime.Candidate
+		for _, one := range found {
+			if c, err := x509.ParseCertificate(one.Data); err == nil { // keyfind has seen to that
+				list = append(list, smime.Candidate{Certificate: c, Source: one.Source, Discovered: true, Proven: one.Proven})
+			}
+		}
+		return list, nil
+	})
 }

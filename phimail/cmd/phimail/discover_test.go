@@ -15,6 +15,7 @@ import (
 
 	"github.com/phimail/sdk/crypt/pgp"
 	"github.com/phimail/sdk/crypt/pgp/pgptest"
+	"github.com/phimail/sdk/crypt/smime/smimetest"
 	"github.com/phimail/sdk/transport/transporttest"
 )
 
@@ -197,4 +198,35 @@ func TestFilesComeBeforeWhatIsFound(t *testing.T) {
 	if o := r.outcomes(t)[0]; o.Evidence.Key_source != "file" || w.pins(t) != "" || len(w.web.Requests()) > 0 {
 		t.Errorf("%s", r.stdout)
 	}
+}
+
+func TestACertificateOfTheZoneIsUsedAndPinned(t *testing.T) {
+	t.Parallel()
+	w := newTown(t, "smimea: true")
+	w.edit(t, "modes: [pgp]", "modes: [smime]")
+	w.edit(t, "pgp: {sign_key: us.asc, passphrase_env: PGP_PASSPHRASE}\n", "")
+	first, second := smimetest.NewAuthority().Issue(smimetest.P256, dana), smimetest.NewAuthority().Issue(smimetest.P256, dana)
+	sum := sha256.Sum256([]byte("dana"))
+	name := hex.EncodeToString(sum[:28]) + "._smimecert.patient.example."
+	publish := func(id *smimetest.Identity) {
+		t.Helper()
+		w.dns.Remove(name)
+		if err := w.dns.Add(fmt.Sprintf("%s 0 IN TYPE53 \\# %d 030000%x", name, len(id.Certificate.Raw)+3, id.Certificate.Raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(first)
+	w.send(t, dana).want(t, exitRefused, "key-unproven")
+	w.dns.Secure("patient.example")
+	r := w.send(t, dana)
+	r.want(t, exitOK, "")
+	if o := r.outcomes(t)[0]; o.Evidence.Key_source != "smimea" || o.Mode != "smime" || !strings.Contains(w.pins(t), o.Evidence.Fingerprints[0]) {
+		t.Errorf("%s, pins %s", r.stdout, w.pins(t))
+	}
+	publish(second)
+	w.send(t, dana).want(t, exitRefused, "key-changed")
+	// A file comes before, and needs an authority.
+	w.put(t, "ours.pem", smimetest.PEM(first.Certificate))
+	w.edit(t, "audit:", "smime: {certs: [ours.pem]}\naudit:")
+	w.send(t, dana).want(t, exitRefused, "key-untrusted")
 }

@@ -33,7 +33,7 @@ func (m *smimeConfig) keyFile() value[string] {
 func (e *examination) smime(ctx context.Context, c *config) {
 	const name = "smime"
 	switch {
-	case c.smime.line == 0 && len(c.modes) > 0 && c.has(name):
+	case c.smime.line == 0 && len(c.modes) > 0 && c.has(name) && !c.discover.smimea.v:
 		e.note(name, checkWarn, "smime is among modes, and there is no smime block: nothing can be sent by it", "set it up, or take it out of modes")
 		return
 	case c.smime.line == 0:
@@ -52,16 +52,24 @@ func (e *examination) smime(ctx context.Context, c *config) {
 		return
 	}
 	// Without our own key: that is a check of its own.
-	sealer, err := parts.sealer(e.app, c, false)
+	found, err := e.app.discovery(c) // addresses of the files are found there, so that nobody is asked
+	if err != nil {
+		return // discover says so
+	}
+	sealer, err := parts.sealer(e.app, c, false, found)
 	if err != nil {
 		walk(err, func(err error) { e.note(faultName(name, err), checkFail, err.Error(), "correct the configuration") })
 		return
 	}
-	e.anchors(ctx, parts.anchors)
+	if parts.anchors != nil {
+		e.anchors(ctx, parts.anchors)
+	}
 	if parts.revocation != nil {
 		e.revocation(ctx, parts.revocation)
 	}
-	e.recipients(ctx, c, parts.certificates, sealer)
+	if parts.certificates != nil {
+		e.recipients(ctx, c, parts.certificates, sealer)
+	}
 	e.identity(ctx, c, parts.identities)
 }
 

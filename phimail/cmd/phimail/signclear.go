@@ -46,7 +46,7 @@ func (a *app) clearSigner(c *config) (crypt.Signer, error) {
 // signsOnly reports whether the smime block is there for sign_clear alone: it
 // names no recipients, and so seals nothing.
 func (c *config) signsOnly() bool {
-	return c.signClear.v == "smime" && len(c.smime.certs)+len(c.smime.trust)+len(c.smime.crls)+len(c.smime.forms) == 0
+	return c.signClear.v == "smime" && !c.discover.smimea.v && len(c.smime.certs)+len(c.smime.trust)+len(c.smime.crls)+len(c.smime.forms) == 0
 }
 
 func (a *app) clearPGPSigner(c *config) (crypt.Signer, error) {

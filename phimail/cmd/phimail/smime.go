@@ -11,6 +11,7 @@ import (
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/smime"
+	"github.com/phimail/sdk/phimail/discover"
 )
 
 // smimeConfig is the smime block.
@@ -57,8 +58,13 @@ func (c *config) checkSMIME(s *strict) {
 		return
 	}
 	if !c.signsOnly() {
-		m.some(s, "smime.certs", m.certs, "name the files and directories with recipients' certificates: certs: [recipients/]")
-		m.some(s, "smime.trust", m.trust, "name the authorities that recipients' certificates must lead to: trust: [ca.pem]")
+		certs, trust := "name the files and directories with recipients' certificates: certs: [recipients/]",
+			"name the authorities that recipients' certificates must lead to: trust: [ca.pem]"
+		if c.discover.smimea.v {
+			certs, trust = "", ""
+		}
+		m.some(s, "smime.certs", m.certs, certs)
+		m.some(s, "smime.trust", m.trust, trust)
 	}
 	m.some(s, "smime.crls", m.crls, "")
 	for _, v := range []*value[string]{&m.signKey, &m.passphraseEnv, &m.passphraseFile} {
@@ -127,7 +133,7 @@ func (a *app) sealers(c *config) ([]crypt.Sealer, error) {
 		}
 		list = append(list, sealer)
 	}
-	if c.smime.line > 0 && !c.signsOnly() {
+	if c.smime.line > 0 && !c.signsOnly() || c.discover.smimea.v {
 		add(a.smimeSealer(c))
 	}
 	if c.sealsPGP() {
@@ -141,14 +147,22 @@ func (a *app) smimeSealer(c *config) (crypt.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parts.sealer(a, c, true)
+	found, err := a.discovery(c)
+	if err != nil {
+		return nil, err
+	}
+	return parts.sealer(a, c, true, found)
 }
 
 func (a *app) smimeParts(c *config) (*smimeParts, error) {
 	m, p := &c.smime, &smimeParts{}
 	var errs [4]error
-	p.certificates, errs[0] = c.certificateFiles(m.certs)
-	p.anchors, errs[1] = c.anchorFiles(m.trust)
+	if len(m.certs) > 0 {
+		p.certificates, errs[0] = c.certificateFiles(m.certs)
+	}
+	if len(m.trust) > 0 {
+		p.anchors, errs[1] = c.anchorFiles(m.trust)
+	}
 	if len(m.crls) > 0 {
 		p.revocation, errs[2] = c.revocationFiles(m.crls)
 	}
@@ -162,8 +176,19 @@ func (a *app) smimeParts(c *config) (*smimeParts, error) {
 }
 
 // sealer seals and, if signing, signs inside with the configured identity.
-func (p *smimeParts) sealer(a *app, c *config, signing bool) (*smime.Sealer, error) {
-	sc := smime.Config{Certificates: p.certificates, Anchors: p.anchors, RequireFIPS: c.requireFIPS.v, Clock: a.now}
+func (p *smimeParts) sealer(a *app, c *config, signing bool, found *discovery) (*smime.Sealer, error) {
+	sc := smime.Config{RequireFIPS: c.requireFIPS.v, Clock: a.now}
+	var sources smime.KeySources
+	if p.certificates != nil {
+		sources = append(sources, p.certificates)
+	}
+	if p.anchors != nil {
+		sc.Anchors = p.anchors
+	}
+	if found != nil && c.discover.smimea.v {
+		sources, sc.Pins = append(sources, discover.SMIME(found.finder)), found.pins
+	}
+	sc.Certificates = sources
 	if p.revocation != nil {
 		sc.Revocation = []smime.Revocation{p.revocation}
 	}

@@ -1,0 +1,124 @@
+package phimail_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"slices"
+	"testing"
+
+	"github.com/phimail/sdk/audit"
+	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/phimail"
+	"github.com/phimail/sdk/policy"
+)
+
+// discovering is a sealer whose keys were found; that of changed is not the one of
+// before.
+func discovering(changed string) *sealer {
+	return &sealer{mode: "pgp", find: func(to mail.Address) (crypt.Key, error) {
+		key := crypt.Key{Fingerprint: "f1", Form: "one", Source: "wkd", Discovered: true, Pinned: "f1"}
+		if to.Address == changed {
+			key.Pinned = "f0"
+		}
+		return key, nil
+	}}
+}
+
+// liberal is a policy that accepts changed keys if it is told to, and knows
+// whether it was asked.
+type liberal struct {
+	accept bool
+	asked  *int
+	policy.Policy
+}
+
+func (l liberal) Decide(_ context.Context, f *policy.Facts) (policy.Decision, error) {
+	*l.asked++
+	var d policy.Decision
+	for _, r := range f.Recipients {
+		d.Verdicts = append(d.Verdicts, policy.Verdict{Modes: []policy.Mode{policy.PGP, policy.TLS}, Code: "house", KeyChangeAccepted: l.accept && r.KeyChanged})
+	}
+	return d, nil
+}
+
+func (liberal) Digest() string { return "liberal" }
+
+func TestAChangedKeyIsThePolicysToJudge(t *testing.T) {
+	t.Parallel()
+	const ada, bea = "ada@patient.example", "bea@patient.example"
+	rules := func(a policy.Action) func(*phimail.Config) {
+		return func(c *phimail.Config) {
+			p, err := policy.New(policy.Options{Modes: []policy.Mode{policy.PGP, policy.TLS}, KeyChange: a})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Policy = p
+		}
+	}
+	asked := 0
+	own := func(accept bool) func(*phimail.Config) {
+		return func(c *phimail.Config) { c.Policy = liberal{accept: accept, asked: &asked} }
+	}
+	for name, c := range map[string]struct {
+		changed  string
+		policy   func(*phimail.Config)
+		statuses []phimail.Status
+		codes    []string
+		reason   string // in the log
+	}{
+		"nothing changed":            {"", rules(policy.RefuseMessage), []phimail.Status{phimail.Accepted, phimail.Accepted}, []string{"accepted", "accepted"}, ""},
+		"refused by default":         {ada, rules(policy.RefuseMessage), []phimail.Status{phimail.Refused, phimail.Refused}, []string{"key-changed", "partial"}, "refused"},
+		"accepted":                   {ada, own(true), []phimail.Status{phimail.Accepted, phimail.Accepted}, []string{"accepted", "accepted"}, "accepted"},
+		"a policy that says nothing": {ada, own(false), []phimail.Status{phimail.Refused, phimail.Refused}, []string{"key-changed", "partial"}, "refused"},
+	} {
+		w := sealedWorld(t, discovering(c.changed), c.policy)
+		receipt, err := w.client.Send(t.Context(), reminder(ada, bea))
+		var statuses []phimail.Status
+		var codes []string
+		for _, o := range receipt.Recipients {
+			statuses, codes = append(statuses, o.Status), append(codes, o.Code)
+		}
+		if !slices.Equal(statuses, c.statuses) || !slices.Equal(codes, c.codes) || (err == nil) != (c.statuses[0] == phimail.Accepted) {
+			t.Errorf("%s: %v %v, %v", name, statuses, codes, err)
+		}
+		if sent, _ := w.relay.count(); (sent > 0) != (err == nil) {
+			t.Errorf("%s: %d sent", name, sent)
+		}
+		events := w.events(t, audit.KindKey)
+		switch {
+		case c.reason == "" && len(events) == 0:
+		case len(events) == 1 && events[0].Reason == c.reason && fmt.Sprint(events[0].Fingerprints) == "[f0 f1]" && events[0].Mode == "pgp" && events[0].KeySource == "wkd" && events[0].Item == 1:
+		default:
+			t.Errorf("%s: on record is %+v", name, events)
+		}
+	}
+	if asked != 4 {
+		t.Errorf("the policy was asked %d times: once, and once more with what is known of the key", asked)
+	}
+}
+
+func TestAChangedKeyIsHeldForReview(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, func(c *phimail.Config) {
+		p, err := policy.New(policy.Options{Modes: []policy.Mode{policy.PGP}, KeyChange: policy.HoldMessage})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Policy, c.Sealers = p, []crypt.Sealer{discovering("ada@patient.example")}
+	})
+	receipt, err := w.client.Send(t.Context(), reminder("ada@patient.example"))
+	if !errors.Is(err, phimail.ErrHeld) || receipt.Recipients[0].Status != phimail.Held || receipt.Recipients[0].HoldID == "" {
+		t.Fatalf("%+v, %v", receipt.Recipients[0], err)
+	}
+	if e := w.events(t, audit.KindKey); len(e) != 1 || e[0].Reason != "held" {
+		t.Errorf("on record is %+v", e)
+	}
+	if _, err := w.client.Release(t.Context(), receipt.Recipients[0].HoldID, reviewer); err != nil {
+		t.Errorf("after somebody has looked: %v", err)
+	}
+	if e := w.events(t, audit.KindKey); len(e) != 2 || e[1].Reason != "accepted" {
+		t.Errorf("on record is %+v", e)
+	}
+}

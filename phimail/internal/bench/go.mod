@@ -5,6 +5,7 @@ go 1.26.0
 require github.com/phimail/sdk v0.0.0
 
 require (
+	github.com/cloudflare/circl v1.6.3 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
@@ -25,6 +26,13 @@ require (
 require (
 	github.com/smallstep/pkcs7 v0.2.3
 	go.mozilla.org/pkcs7 v0.10.0
+)
+
+// The peers of crypt/pgp: what it stands on, and Proton's library on that (BSD and
+// MIT).
+require (
+	github.com/ProtonMail/go-crypto v1.5.2
+	github.com/ProtonMail/gopenpgp/v3 v3.5.2
 )
 
 replace github.com/phimail/sdk => ../../..

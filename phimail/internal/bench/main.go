@@ -14,9 +14,13 @@ func main() {
 	}
 	n := flag.Int("n", 2000, "messages a round")
 	only := flag.Bool("smime", false, "the S/MIME section alone")
+	pgpOnly := flag.Bool("pgp", false, "the OpenPGP section alone")
 	flag.Parse()
 	if *only {
 		exit(benchSMIME(os.Stdout, *n))
+	}
+	if *pgpOnly {
+		exit(benchPGP(os.Stdout, *n))
 	}
 	exit(run(os.Stdout, *n))
 }
@@ -56,5 +60,8 @@ func run(w io.Writer, n int) error {
 	if err := benchSend(w, pki, tlsAddr, n); err != nil {
 		return err
 	}
-	return benchSMIME(w, n)
+	if err := benchSMIME(w, n); err != nil {
+		return err
+	}
+	return benchPGP(w, n)
 }

@@ -71,10 +71,17 @@ func elliptic(k *packet.PublicKey, prefix string) (algorithm, crypt.Reason) {
 	if err != nil {
 		return algorithm{}, crypt.ErrUnsupported
 	}
-	bits := map[packet.Curve]int{
-		packet.Curve25519: 256, packet.Curve448: 448, packet.CurveNistP256: 256, packet.CurveNistP384: 384, packet.CurveNistP521: 521,
-	}[curve]
-	if bits == 0 {
+	var bits int
+	switch curve { //nolint:exhaustive // all others are not used
+	case packet.Curve25519, packet.CurveNistP256:
+		bits = 256
+	case packet.CurveNistP384:
+		bits = 384
+	case packet.Curve448:
+		bits = 448
+	case packet.CurveNistP521:
+		bits = 521
+	default:
 		return algorithm{}, crypt.ErrUnsupported
 	}
 	name := curveName(curve)

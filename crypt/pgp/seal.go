@@ -111,7 +111,7 @@ func write(w io.Writer, payload *crypt.Payload, recipients []*chosen, in contain
 		"--"+boundary+"\r\nContent-Type: application/octet-stream; name=\"encrypted.asc\"\r\nContent-Description: OpenPGP encrypted message\r\n"+
 		"Content-Disposition: inline; filename=\"encrypted.asc\"\r\n\r\n")
 	armor := newArmor(out, openpgp.MessageType, payload.Size())
-	if err := encrypt(armor, entity, recipients, in, signer, now); err != nil {
+	if err := encrypt(armor, entity, min(payload.Size(), bufferSize), recipients, in, signer, now); err != nil {
 		return out.cause(err)
 	}
 	if err := armor.Close(); err != nil {
@@ -144,7 +144,7 @@ func (o *output) cause(err error) error {
 }
 
 // encrypt writes one OpenPGP message.
-func encrypt(w io.Writer, entity io.Reader, recipients []*chosen, in container, signer *signing, now time.Time) error {
+func encrypt(w io.Writer, entity io.Reader, size int64, recipients []*chosen, in container, signer *signing, now time.Time) error {
 	to := make([]*openpgp.Entity, len(recipients))
 	for i, c := range recipients {
 		to[i] = recipientEntity(c, in)
@@ -158,7 +158,7 @@ func encrypt(w io.Writer, entity io.Reader, recipients []*chosen, in container, 
 	if err != nil {
 		return fail(crypt.ErrUnsupported)
 	}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{entity}, make([]byte, bufferSize)); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{m}, struct{ io.Reader }{entity}, make([]byte, size)); err != nil {
 		if fault.ReasonOf(err) != "" {
 			return err // of the entity
 		}

@@ -41,7 +41,7 @@ func (a *app) openDomainLook(c *config) (*domainLook, error) {
 	case c != nil && c.transport.mx.line > 0:
 		m := &c.transport.mx
 		b = probeConfig{
-			line: m.line, resolver: m.resolver, caFile: m.caFile, policyPort: m.policyPort, port: m.port,
+			line: m.line, resolver: m.resolver, trustAD: m.trustAD, caFile: m.caFile, policyPort: m.policyPort, port: m.port,
 			allowPrivate: m.allowPrivate, cacheDir: m.cacheDir,
 		}
 	default:

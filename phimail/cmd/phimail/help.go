@@ -242,6 +242,7 @@ smime:
                                  # for an address or a domain; the default is standard
 probe:                           # finds out what recipients' domains offer: DANE, MTA-STS
   resolver: "127.0.0.1:53"       # a validating resolver; DNSSEC counts from loopback only
+  trust_ad: []                   # and from these addresses, if the way there is protected
   ca_file: ""                    # authority of policy hosts and servers; default: the system's
   policy_port: 443               # where policy hosts listen; other values are for tests
   port: 25                       # where mail servers listen; likewise

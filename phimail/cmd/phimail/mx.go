@@ -19,6 +19,7 @@ import (
 // helpConfigMX stands in a comment, since a file has one transport.
 const helpConfigMX = `  # mx:                          # to the recipients' own servers, proven by DANE or MTA-STS
   #   resolver: "127.0.0.1:53"   # a validating resolver; DNSSEC counts from loopback only
+  #   trust_ad: []               # and from these addresses, if the way there is protected
   #   port: 25                   # where servers listen; other values are for tests
   #   ca_file: ca.pem            # authority of servers and policy hosts; default: the system's
   #   policy_port: 443           # where policy hosts listen; likewise
@@ -36,6 +37,7 @@ const helpConfigMX = `  # mx:                          # to the recipients' own 
 type mxConfig struct {
 	line         int
 	resolver     value[string]
+	trustAD      []value[string]
 	port         value[int]
 	caFile       value[string]
 	policyPort   value[int]
@@ -59,6 +61,7 @@ func (m *mxConfig) take(s *strict) setter {
 		m.line = n.Line
 		s.mapping(key, n, map[string]setter{
 			"resolver":      s.text(&m.resolver),
+			"trust_ad":      s.texts(&m.trustAD),
 			"port":          s.number(&m.port),
 			"ca_file":       s.text(&m.caFile),
 			"policy_port":   s.number(&m.policyPort),
@@ -89,6 +92,7 @@ func (m *mxConfig) check(c *config, s *strict) {
 		m.resolver = value[string]{defaultResolver, m.line, "transport.mx.resolver"}
 	}
 	checkResolver(s, &m.resolver, m.line, "transport.mx.resolver")
+	checkTrusted(s, m.trustAD)
 	checkPort(s, &m.port)
 	checkPort(s, &m.policyPort)
 	for _, a := range m.localAddrs {
@@ -123,7 +127,7 @@ func (d *direct) Close(ctx context.Context) error {
 
 func (a *app) openMX(c *config) (*direct, error) {
 	b := &c.transport.mx
-	l, err := a.openLookups(c, b.resolver, b.caFile, b.policyPort.v, b.allowPrivate.v)
+	l, err := a.openLookups(c, b.resolver, b.caFile, b.policyPort.v, b.allowPrivate.v, b.trustAD...)
 	if err != nil {
 		return nil, err
 	}

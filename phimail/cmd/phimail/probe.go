@@ -20,6 +20,7 @@ import (
 type probeConfig struct {
 	line         int
 	resolver     value[string]
+	trustAD      []value[string]
 	caFile       value[string]
 	policyPort   value[int]
 	port         value[int]
@@ -41,6 +42,7 @@ func (p *probeConfig) take(s *strict) setter {
 		p.line = n.Line
 		s.mapping(key, n, map[string]setter{
 			"resolver":      s.text(&p.resolver),
+			"trust_ad":      s.texts(&p.trustAD),
 			"ca_file":       s.text(&p.caFile),
 			"policy_port":   s.number(&p.policyPort),
 			"port":          s.number(&p.port),
@@ -84,6 +86,7 @@ func (p *probeConfig) check(c *config, s *strict) {
 		p.resolver = value[string]{defaultResolver, p.line, "probe.resolver"}
 	}
 	checkResolver(s, &p.resolver, p.line, "probe.resolver")
+	checkTrusted(s, p.trustAD)
 	checkPort(s, &p.policyPort)
 	checkPort(s, &p.port)
 	for i := range p.exclude {
@@ -95,6 +98,15 @@ func (p *probeConfig) check(c *config, s *strict) {
 func checkResolver(s *strict, v *value[string], line int, key string) {
 	if _, err := resolverAddr(v.v); err != nil {
 		s.faultf(max(line, v.line), key, `must be the address and port of a validating resolver, such as "127.0.0.1:53"`)
+	}
+}
+
+// checkTrusted wants the addresses of resolvers whose word about DNSSEC counts.
+func checkTrusted(s *strict, list []value[string]) {
+	for _, v := range list {
+		if _, err := netip.ParseAddr(v.v); err != nil {
+			s.faultf(v.line, v.key, "must be the address of a validating resolver that is reached by a protected way")
+		}
 	}
 }
 
@@ -125,14 +137,21 @@ type lookups struct {
 // policyTimeout bounds the fetch of one policy: whoever sends is waiting.
 const policyTimeout = 15 * time.Second
 
-// openLookups makes a resolver and a client for https. port is 0 for 443.
-func (a *app) openLookups(c *config, resolver, caFile value[string], port int, private bool) (*lookups, error) {
+// openLookups makes a resolver and a client for https. port is 0 for 443. What
+// resolvers at the addresses of trust say of DNSSEC counts.
+func (a *app) openLookups(c *config, resolver, caFile value[string], port int, private bool, trust ...value[string]) (*lookups, error) {
 	addr, err := resolverAddr(resolver.v)
 	if err != nil {
 		return nil, c.fault(resolver.line, resolver.key, "is no address")
 	}
 	l := &lookups{}
-	if l.resolver, err = lookup.New(lookup.Config{Servers: []string{addr}, Clock: a.now}); err != nil {
+	lc := lookup.Config{Servers: []string{addr}, Clock: a.now}
+	for _, v := range trust {
+		if ip, err := netip.ParseAddr(v.v); err == nil {
+			lc.TrustAD = append(lc.TrustAD, ip)
+		}
+	}
+	if l.resolver, err = lookup.New(lc); err != nil {
 		return nil, c.fault(resolver.line, resolver.key, err.Error())
 	}
 	roots, err := c.authorities(caFile)
@@ -158,7 +177,7 @@ func (a *app) openProber(c *config) (*mx.Prober, error) {
 // newProber makes one as the block says, with the resolver that it asks.
 func (a *app) newProber(c *config) (*mx.Prober, *lookup.Resolver, error) {
 	b := &c.probe
-	l, err := a.openLookups(c, b.resolver, b.caFile, b.policyPort.v, b.allowPrivate.v)
+	l, err := a.openLookups(c, b.resolver, b.caFile, b.policyPort.v, b.allowPrivate.v, b.trustAD...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -256,12 +256,14 @@ func TestDoctorShowsWhatProvesADomain(t *testing.T) {
 func TestProbeBlocksAreChecked(t *testing.T) {
 	t.Parallel()
 	for block, want := range map[string]string{
-		`{resolver: "localhost:53"}`:                               "resolver",
-		`{resolver: "127.0.0.1:0"}`:                                "resolver",
-		`{policy_port: 0}`:                                         "policy_port",
-		`{policy_port: 70000}`:                                     "policy_port",
-		`{port: x}`:                                                "port",
-		`{ca_file: gone.pem}`:                                      "ca_file",
+		`{resolver: "localhost:53"}`:                          "resolver",
+		`{resolver: "127.0.0.1:0"}`:                           "resolver",
+		`{policy_port: 0}`:                                    "policy_port",
+		`{policy_port: 70000}`:                                "policy_port",
+		`{trust_ad: [resolver.example]}`:                      "trust_ad",
+		`{resolver: "192.0.2.53:53", trust_ad: [192.0.2.53]}`: "",
+		`{port: x}`:           "port",
+		`{ca_file: gone.pem}`: "ca_file",
 		`{exclude: [{since: 2026-01-10, reason: x}]}`:              "exclude",
 		`{exclude: [{domain: "a b", since: 2026-01-10}]}`:          "Exclude[0]",
 		`{exclude: [{domain: a.example, since: soon}]}`:            "since",

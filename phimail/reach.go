@@ -146,6 +146,9 @@ type DomainEvidence struct {
 	// how long ago it was fetched.
 	Policy    *transport.STSPolicy
 	PolicyAge time.Duration
+	// Until is when what was proven while planning ends; zero after delivery to
+	// the servers themselves.
+	Until time.Time
 }
 
 // Domain is what the connection that carried the message proved of the domain's
@@ -163,6 +166,9 @@ func (e *Evidence) Domain() DomainEvidence {
 		return DomainEvidence{}
 	}
 	d := DomainEvidence{ProvenBy: r.By, Policy: r.Policy}
+	if r.Proven {
+		d.Until = r.Until
+	}
 	for i := range r.Servers {
 		d.TLSA = append(d.TLSA, r.Servers[i].TLSA...)
 	}

@@ -68,6 +68,7 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 	if look != nil {
 		defer look.close(ctx)
 	}
+	own := domain == ""
 	if cfg != nil {
 		e.keyFiles(cfg)
 		e.relay(ctx, cfg)
@@ -85,7 +86,7 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 	if domain != "" {
 		e.senderRecords(ctx, domain)
 		if look != nil {
-			e.recipientDomain(ctx, look, domain)
+			e.recipientDomain(ctx, look, domain, own)
 		}
 	}
 	return e.report()

@@ -100,11 +100,11 @@ func (l *domainLook) txt(ctx context.Context, name string) ([]string, error) {
 
 // recipientDomain shows what is known of the servers of a domain: where its mail
 // goes, whether DANE or MTA-STS proves them, and what follows for a message.
-func (e *examination) recipientDomain(ctx context.Context, l *domainLook, domain string) {
+func (e *examination) recipientDomain(ctx context.Context, l *domainLook, domain string, own bool) {
 	domain = compose.ASCIIDomain(strings.TrimSuffix(domain, "."))
 	d, err := l.prober.Destination(ctx, domain)
 	if err != nil {
-		e.noDestination(l, domain, err)
+		e.noDestination(l, domain, err, own)
 		return
 	}
 	names := make([]string, len(d.Servers))
@@ -117,15 +117,16 @@ func (e *examination) recipientDomain(ctx context.Context, l *domainLook, domain
 	}
 	e.note("mx "+domain, checkOK, fmt.Sprintf("mail goes to %s; the records are %s", strings.Join(names, ", "), signed), "")
 	e.mtaSTS(domain, d)
-	for i := range d.Servers {
-		e.dane(&d.Servers[i], d)
-	}
+	e.dane(domain, d)
 	e.verdict(ctx, l, domain)
 }
 
-func (e *examination) noDestination(l *domainLook, domain string, err error) {
+// noDestination says why. A sender's own domain need not take mail.
+func (e *examination) noDestination(l *domainLook, domain string, err error, own bool) {
 	name := "mx " + domain
 	switch {
+	case own && errors.Is(err, transport.ErrNoDomain):
+		e.note(name, checkWarn, "the domain has no server for mail, so nobody can answer or send it bounces", "publish an MX record")
 	case errors.Is(err, transport.ErrNullMX):
 		e.note(name, checkOK, "the domain says that it takes no mail (RFC 7505)", "")
 	case errors.Is(err, transport.ErrNoDomain):
@@ -166,32 +167,57 @@ func (e *examination) mtaSTS(domain string, d *mx.Destination) {
 	}
 }
 
-// dane says what proves one server (RFC 7672).
-func (e *examination) dane(s *mx.Server, d *mx.Destination) {
-	name := "dane " + s.Name
+// dane says what TLSA records prove of the servers (RFC 7672); the worst of them
+// gives the status and the remedy.
+func (e *examination) dane(domain string, d *mx.Destination) {
+	rank := map[string]int{checkOK: 0, checkWarn: 1, checkFail: 2}
+	status, remedy := checkOK, ""
+	details := make([]string, len(d.Servers))
+	for i := range d.Servers {
+		c := daneOf(&d.Servers[i], d)
+		details[i] = d.Servers[i].Name + ": " + c.Detail
+		if rank[c.Status] > rank[status] {
+			status, remedy = c.Status, c.Remedy
+		}
+	}
+	e.note("dane "+domain, status, strings.Join(details, "; "), remedy)
+}
+
+// daneOf is the check of one server.
+func daneOf(s *mx.Server, d *mx.Destination) check {
 	switch {
 	case s.Err != nil && errors.Is(s.Err, transport.ErrNoMXMatch):
-		e.note(name, checkFail, "the MTA-STS policy does not name this server, so nothing is sent there", "add it to the policy, or take it out of the MX records")
+		return check{
+			Status: checkFail, Detail: "the MTA-STS policy does not name it, so nothing is sent there",
+			Remedy: "add it to the policy, or take it out of the MX records",
+		}
 	case s.Err != nil:
-		e.note(name, checkFail, "it can't be used: "+relayFault(s.Err), "mend its records; mail waits for that, or goes to another server")
+		return check{
+			Status: checkFail, Detail: "it can't be used: " + relayFault(s.Err),
+			Remedy: "mend its records; mail waits for that, or goes to another server",
+		}
 	case s.By == transport.ByDANE:
 		records := make([]string, len(s.TLSA))
 		for i := range s.TLSA {
 			records[i] = mx.TLSAText(&s.TLSA[i])
 		}
-		detail := "verified by the TLSA records of " + s.Base + ": " + strings.Join(records, ", ")
+		detail := "verified by the TLSA records of " + s.Base + " (" + strings.Join(records, ", ") + ")"
 		if s.Confirmed {
-			detail += "; a session was opened and holds"
+			detail += ", and a session with it holds"
 		}
-		e.note(name, checkOK, detail, "")
+		return check{Status: checkOK, Detail: detail}
 	case s.Unusable:
-		e.note(name, checkFail, "there are TLSA records, and none can be used", "publish one with usage 3 or 2, such as 3 1 1 (RFC 7672 section 3.1)")
+		return check{
+			Status: checkFail, Detail: "there are TLSA records, and none can be used",
+			Remedy: "publish one with usage 3 or 2, such as 3 1 1 (RFC 7672 section 3.1)",
+		}
 	case !d.MXSecure:
-		e.note(name, checkWarn, "no proof: the domain is not signed, or the resolver does not validate",
-			"sign the zone and publish TLSA records; ask a validating resolver on this machine")
-	default:
-		e.note(name, checkWarn, "there are no TLSA records that DNSSEC proves", "publish one, such as 3 1 1")
+		return check{
+			Status: checkWarn, Detail: "no proof: the domain is not signed, or the resolver does not validate",
+			Remedy: "sign the zone and publish TLSA records; ask a validating resolver on this machine",
+		}
 	}
+	return check{Status: checkWarn, Detail: "there are no TLSA records that DNSSEC proves", Remedy: "publish one, such as 3 1 1"}
 }
 
 // verdict is what a plan would go by.

@@ -89,6 +89,7 @@ type evidenceJSON struct {
 	TLSVerified   string   `json:"tls_verified,omitempty"`
 	RequireTLS    bool     `json:"requiretls,omitempty"`
 	ProvenBy      string   `json:"proven_by,omitempty"`
+	ProvenUntil   string   `json:"proven_until,omitempty"` // RFC 3339
 	TLSA          []string `json:"tlsa,omitempty"`
 	STSID         string   `json:"sts_id,omitempty"`
 	STSMode       string   `json:"sts_mode,omitempty"`
@@ -148,6 +149,9 @@ func recipientOf(o *phimail.Outcome) recipientJSON {
 // domain adds what proves the servers of the recipient's domain.
 func (e *evidenceJSON) domain(d phimail.DomainEvidence) {
 	e.ProvenBy, e.TLSA = d.ProvenBy, d.TLSA
+	if !d.Until.IsZero() {
+		e.ProvenUntil = d.Until.UTC().Format(time.RFC3339)
+	}
 	if d.Policy != nil {
 		e.STSID, e.STSMode = d.Policy.ID, d.Policy.Mode
 		e.STSAge, e.STSMaxAge = int64(d.PolicyAge/time.Second), int64(d.Policy.MaxAge/time.Second)

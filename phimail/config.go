@@ -41,6 +41,9 @@ type Config struct {
 	// asked once a message; an error refuses it. Defaults to none: then nobody
 	// has asked for anything. The Client does not close it.
 	Records policy.Records
+	// Counter counts what was sent lately, for the rule of anomalies. An error
+	// refuses the message. Defaults to none: then rates are not looked at.
+	Counter Counter
 	// Parties see PHI beside the transport: a remote classifier, a store,
 	// whoever sends codes (45 CFR 164.502(e)). Defaults to none.
 	Parties []policy.Party

@@ -37,7 +37,7 @@ func (p *Plan) gather(ctx context.Context, offers offerCache) (*policy.Facts, er
 	if err := p.findRecords(ctx, f); err != nil {
 		return nil, err
 	}
-	return f, nil
+	return f, p.count(ctx, f)
 }
 
 func offerFacts(o *transport.Offer) *policy.OfferFacts {

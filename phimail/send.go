@@ -55,6 +55,7 @@ func (c *Client) SendPlan(ctx context.Context, plan *Plan) (*Receipt, error) {
 		undo()
 		return a.receipt, err
 	}
+	a.counted(ctx)
 	for _, p := range parcels {
 		a.deliver(ctx, p)
 	}

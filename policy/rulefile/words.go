@@ -22,6 +22,9 @@ func (t *text) UnmarshalYAML(n *yaml.Node) error {
 		return wrong(n, "must be a single value")
 	}
 	t.v, t.line = n.Value, n.Line
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		t.line++ // the text begins on the line after the mark
+	}
 	return nil
 }
 

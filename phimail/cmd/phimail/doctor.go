@@ -71,6 +71,7 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 	own := domain == ""
 	if cfg != nil {
 		e.keyFiles(cfg)
+		e.ruleFiles(cfg)
 		e.relay(ctx, cfg)
 		e.smime(ctx, cfg)
 		e.pgp(ctx, cfg)

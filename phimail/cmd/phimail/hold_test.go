@@ -172,3 +172,67 @@ func TestPolicyTestRunsCases(t *testing.T) {
 	}
 	world{}.run(t, "policy", "test", "-config", f.config).want(t, exitUsage, "name a file of cases")
 }
+
+func TestPolicyDocsShowTheRulesAsTheyAreSetUp(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	r := world{}.run(t, "policy", "docs", "-config", f.config)
+	r.want(t, exitOK, "")
+	for _, want := range []string{"## transmission", "## look-first", "42 CFR 2.32", "Set up here"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
+func TestShippedCasesRunByTheCommand(t *testing.T) {
+	t.Parallel()
+	f := newOffice(t, officeOptions{more: "modes: [smime, pgp, tls, escrow]\n"})
+	f.editConfig(t, "tls_assurance: attested", "tls_assurance: recipient")
+	const cases = "../../../policy/rulefile/cases/"
+	r := world{}.run(t, "policy", "test", "-config", f.config, cases+"default.yaml", cases+"configured.yaml")
+	r.want(t, exitOK, "")
+	if !strings.Contains(r.stdout, `"failed":0`) {
+		t.Errorf("got %s", r.stdout)
+	}
+}
+
+func TestAnExpiredAgreementRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		baa  string
+		code int
+	}{
+		"in force": {`{party: "Relay Inc", signed: 2020-01-01, document: "BAA-1"}`, exitOK},
+		"expired":  {`{party: "Relay Inc", signed: 2020-01-01, expires: 2021-01-01, document: "BAA-1"}`, exitRefused},
+		"too soon": {`{party: "Relay Inc", signed: 2999-01-01, document: "BAA-1"}`, exitRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newOffice(t, officeOptions{})
+			f.editConfig(t, "transport:\n", "transport:\n  baa: "+c.baa+"\n")
+			r := world{stdin: "To: ana@example.org\nSubject: x\n\nhello\n"}.run(t, "send", "-config", f.config, "-t")
+			r.want(t, c.code, "")
+			if rec := r.receipt(t).Recipients[0]; c.code != exitOK && (rec.Status != "refused" || !strings.HasPrefix(rec.Code, "baa-")) {
+				t.Errorf("got %+v", rec)
+			}
+		})
+	}
+}
+
+func TestMarketingMailCarriesAddressAndLink(t *testing.T) {
+	t.Parallel()
+	f := reviewed(t)
+	r := world{stdin: "To: ana@example.org\nSubject: Flu shots\n\nhello\n"}.run(t, "send", "-config", f.config, "-t", "-stream", "marketing", "-purpose", "treatment")
+	r.want(t, exitRefused, "postal")
+	writeFile(t, filepath.Join(f.dir, "rules.yaml"),
+		"settings:\n  marketing: {postal_address: 1 Main Street, unsubscribe_url: \"https://clinic.example/u\", key_file: unsubscribe.key}\n", 0o600)
+	r = world{stdin: "To: ana@example.org\nSubject: Flu shots\n\nhello\n"}.run(t, "send", "-config", f.config, "-t", "-stream", "marketing", "-purpose", "treatment")
+	r.want(t, exitOK, "")
+	raw := string(f.relay.Messages()[0].Data)
+	for _, want := range []string{"List-Unsubscribe: <https://clinic.example/u", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "1 Main Street", "hello"} {
+		if !strings.Contains(strings.ReplaceAll(raw, "\r\n ", " "), want) {
+			t.Errorf("no %q in %s", want, raw)
+		}
+	}
+}

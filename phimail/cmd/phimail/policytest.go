@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/phimail/sdk/phimail"
+	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/policy/rulefile"
 )
 
@@ -14,8 +16,8 @@ func (a *app) policy(ctx context.Context, args []string) error {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
 		return a.helpOn("policy")
 	}
-	if len(args) == 0 || args[0] != "test" {
-		return fail(exitUsage, "policy: there is test, and no other; phimail policy -h explains it")
+	if len(args) == 0 || args[0] != "test" && args[0] != "docs" {
+		return fail(exitUsage, "policy: there is test and docs, and no other; phimail policy -h explains them")
 	}
 	var file string
 	f := newFlags("policy")
@@ -25,7 +27,11 @@ func (a *app) policy(ctx context.Context, args []string) error {
 	}
 	switch {
 	case file == "":
-		return fail(exitUsage, "policy test: -config is missing; name the configuration file")
+		return fail(exitUsage, "policy: -config is missing; name the configuration file")
+	case args[0] == "docs" && f.NArg() == 0:
+		return a.policyDocs(file)
+	case args[0] == "docs":
+		return fail(exitUsage, "policy docs takes no other words")
 	case f.NArg() == 0:
 		return fail(exitUsage, "policy test: name a file of cases (flags come first)")
 	}
@@ -44,6 +50,30 @@ func (a *app) policy(ctx context.Context, args []string) error {
 	}
 	if report.Failed > 0 {
 		return fail(exitData, "%d of %d cases failed", report.Failed, report.Cases)
+	}
+	return nil
+}
+
+// policyDocs writes the rules of the configuration as a page for people.
+func (a *app) policyDocs(file string) error {
+	cfg, err := loadConfig(file)
+	if err != nil {
+		return &failure{exitConfig, err}
+	}
+	rules, err := cfg.loadRules()
+	if err != nil {
+		return &failure{exitConfig, err}
+	}
+	var pc phimail.Config
+	if err := a.policyFor(cfg, &pc, rules); err != nil {
+		return &failure{exitConfig, err}
+	}
+	set, ok := pc.Policy.(*policy.RuleSet)
+	if !ok {
+		return fail(exitConfig, "the policy has no rules to show")
+	}
+	if _, err := io.WriteString(a.stdout, policy.Page(set.Rules(), true)); err != nil {
+		return fail(exitAudit, "the page could not be written to standard output")
 	}
 	return nil
 }
@@ -107,6 +137,7 @@ func (a *app) testPolicy(ctx context.Context, c *config, path string, report *te
 }
 
 const helpPolicy = `usage: phimail policy test -config FILE CASES...
+       phimail policy docs -config FILE
 
 Runs files of example messages with the verdicts that are expected of them against
 the rules of the configuration. Nothing is sent or recorded. It writes
@@ -122,6 +153,9 @@ A file of cases:
         message: {to: [ada@example.org], purpose: treatment, subject: "Notes"}
         classification: {phi: true, special: [mental_health]}
         expect: {verdict: allow, modes: [smime, pgp, escrow], second_factor: true}
+
+docs writes the rules of the configuration to standard output, as a page in Markdown
+for compliance officers: what each does, its source, and how it is set up.
 
 The rules and both kinds of file: policy/RULES.md in the library's source.
 `

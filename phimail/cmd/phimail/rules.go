@@ -170,3 +170,21 @@ func (a *app) policyFor(c *config, pc *phimail.Config, l *loadedRules) error {
 	}
 	return nil
 }
+
+// ruleFiles says whether the rule files of the configuration are valid.
+func (e *examination) ruleFiles(c *config) {
+	const name = "rules"
+	if len(c.policy.rules) == 0 {
+		return
+	}
+	rules, err := c.loadRules()
+	if err == nil {
+		var pc phimail.Config
+		err = e.app.policyFor(c, &pc, rules)
+	}
+	if err != nil {
+		walk(err, func(err error) { e.note(name, checkFail, err.Error(), "correct the file; until then nothing is sent") })
+		return
+	}
+	e.note(name, checkOK, fmt.Sprintf("%d rule files are valid; phimail policy test runs cases", len(rules.files)), "")
+}

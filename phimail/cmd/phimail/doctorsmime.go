@@ -181,7 +181,7 @@ func (e *examination) identity(ctx context.Context, c *config, files *smime.Iden
 		}
 		const remedy = "get a certificate for the address that is in date and may sign e-mail"
 		if i == 0 {
-			e.note(name, checkFail, "the certificate and its key can't sign for the From address now, so every message that they should sign is refused", remedy)
+			e.note(name, checkFail, "the certificate and its key can't sign for the From address now, so every message that they should is refused", remedy)
 		} else {
 			e.note(name, checkWarn, fmt.Sprintf("the certificate can't sign for senders[%d], whose messages that it should sign are refused", i-1), remedy)
 		}

@@ -65,8 +65,9 @@ func contentCipherOf(id der.ID) (contentCipher, bool) {
 		return contentCipher{"aes-192-gcm", 24, true}, true
 	case der.IDAES256GCM:
 		return contentCipher{"aes-256-gcm", 32, true}, true
+	default:
+		return contentCipher{}, false
 	}
-	return contentCipher{}, false
 }
 
 // kdfHash returns the hash of a key agreement's KDF, with its name.
@@ -78,8 +79,9 @@ func kdfHash(scheme der.ID) (newHash func() hash.Hash, name string, ok bool) {
 		return sha512.New384, "ecdh-sha384kdf", true
 	case idStdDHSHA512, idCofactorDHSHA512:
 		return sha512.New, "ecdh-sha512kdf", true
+	default:
+		return nil, "", false
 	}
-	return nil, "", false
 }
 
 // schemeFor is the key agreement that we write for a curve (RFC 5753 section 7.2
@@ -102,6 +104,7 @@ func wrapKeySize(id der.ID) (int, bool) {
 		return 24, true
 	case idAES256Wrap:
 		return 32, true
+	default:
+		return 0, false
 	}
-	return 0, false
 }

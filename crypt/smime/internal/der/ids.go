@@ -42,8 +42,9 @@ func HashOf(id ID) crypto.Hash {
 		return crypto.SHA384
 	case IDSHA512:
 		return crypto.SHA512
+	default:
+		return 0
 	}
-	return 0
 }
 
 // Built is what add writes, false if it can't be written.

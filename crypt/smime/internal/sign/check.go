@@ -70,11 +70,13 @@ func (s *signerInfo) schemeOf(c *x509.Certificate, hash crypto.Hash) (salt int, 
 		case idPSS:
 			salt, ok = readPSS(s.scheme, hash)
 			return salt, "rsa-pss", ok
+		default:
 		}
 	case *ecdsa.PublicKey:
 		switch s.signing {
 		case idECDSAWithSHA256, idECDSAWithSHA384, idECDSAWithSHA512:
 			return 0, "ecdsa", hashOf(s.signing) == hash
+		default:
 		}
 	}
 	return 0, "", false

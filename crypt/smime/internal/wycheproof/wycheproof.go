@@ -97,7 +97,11 @@ func Dir(tb testing.TB) string {
 	var diagnostics bytes.Buffer
 	cmd.Stderr = &diagnostics
 	out, err := cmd.Output()
-	var got struct{ Dir, Sum, Error string }
+	var got struct {
+		Dir   string `json:"Dir"`
+		Sum   string `json:"Sum"`
+		Error string `json:"Error"`
+	}
 	if jsonErr := json.Unmarshal(out, &got); err != nil || jsonErr != nil || got.Error != "" {
 		stop("the vectors could not be downloaded: ", err, jsonErr, got.Error, diagnostics.String())
 	}

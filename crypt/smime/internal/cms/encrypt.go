@@ -224,7 +224,7 @@ func (e envelope) opening(length, following int64, algorithm func(*cryptobyte.Bu
 	b.head(der.Constructed0, length+following) // its explicit tag
 	b.put([]byte(e.id)...)
 	b.put(byte(asn1.OBJECT_IDENTIFIER), byte(len(e.id))) //nolint:gosec // none is longer than a few bytes
-	b.head(asn1.SEQUENCE, length+following) // ContentInfo
+	b.head(asn1.SEQUENCE, length+following)              // ContentInfo
 	return b.b[b.at:], nil
 }
 

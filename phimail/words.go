@@ -27,25 +27,27 @@ func (e *RecipientError) words() string {
 	case transport.ErrNotSealed:
 		return "this transport offers no TLS; it carries sealed messages only"
 	case transport.ErrTLSRequired:
-		return "the relay does not offer STARTTLS, or somebody on the way removes it"
+		return "the server does not offer STARTTLS, or somebody on the way removes it"
 	case transport.ErrTLSHandshake, transport.ErrTLSPolicy:
-		return "no TLS of an allowed version and cipher suite came about with the relay"
+		return "no TLS of an allowed version and cipher suite came about with the server"
 	case transport.ErrPlaintextInjection:
 		return "somebody put text into the connection before TLS; the network path is under attack or broken"
 	case transport.ErrRequireTLS:
-		return "the relay no longer offers REQUIRETLS, which this message needs"
+		return "the server does not offer REQUIRETLS, which this message needs"
 	case transport.ErrSize:
-		return "the message is larger than the relay takes"
+		return "the message is larger than the server takes"
 	case transport.ErrSMTPUTF8:
-		return "the relay can't carry an address that is not ASCII"
+		return "the server can't carry an address that is not ASCII"
 	case transport.ErrConnect:
-		return "the relay can't be reached"
+		return "the server can't be reached"
 	case transport.ErrTimeout, transport.ErrDropped, transport.ErrProtocol:
-		return e.Class.words() + " (the connection to the relay failed)"
+		return e.Class.words() + " (the connection to the server failed)"
 	case transport.ErrAuth:
 		return "the relay did not take the credentials; correct them"
 	case transport.ErrReply:
-		return e.Class.words() + " (the relay's reply code says why)"
+		return e.Class.words() + " (the server's reply code says why)"
+	case transport.ErrBackOff:
+		return "the recipient's servers failed a short while ago and are left alone; try again later"
 	case transport.ErrStorage:
 		return "the store could not be written; free space, or mend it"
 	case transport.ErrCanceled:
@@ -67,6 +69,8 @@ func certificateWords(r transport.CertificateReason) string {
 		return "its issuer is not trusted; name the relay's own authority if it has one"
 	case transport.CertRevoked:
 		return "its issuer has revoked it"
+	case transport.CertTLSA:
+		return "it matches no TLSA record of the server"
 	case transport.CertPin:
 		return "its key is not among the pinned ones"
 	default:

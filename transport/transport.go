@@ -8,9 +8,9 @@
 // that it verified itself, at [Envelope.Need] or better, and refuses otherwise.
 // There is no option that turns this off.
 //
-// Implementations: transport/smtp submits to a relay; transport/maildir and
-// transport/mem keep messages locally, offer no TLS and so take sealed content
-// only. An implementation of one's own proves itself with
+// Implementations: transport/smtp submits to a relay; transport/mx delivers to
+// the recipients' own servers; transport/maildir and transport/mem keep messages
+// locally, offer no TLS and so take sealed content only. An implementation of one's own proves itself with
 // transport/transporttest.
 package transport
 
@@ -124,7 +124,8 @@ type Envelope struct {
 	Providers []string
 	// BeforeCommit, if set, is called once before the octets that commit the
 	// message (the final dot, BDAT LAST, the API call): an error stops it
-	// there, surely not taken. It may be called from another goroutine.
+	// there, surely not taken. Where several servers take the message it is
+	// called before the first of them. It may be called from another goroutine.
 	BeforeCommit func(context.Context) error
 }
 

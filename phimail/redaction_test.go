@@ -161,7 +161,6 @@ func TestEveryTypeThatMayCarryPHIIsChecked(t *testing.T) {
 	checked, found := carriers(), 0
 	for _, s := range mustRepository(t) {
 		if !s.public() || strings.Contains(s.dir()+"/", "test/") { // kits and what they need
-
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

@@ -295,7 +295,7 @@ type exampleTB struct{ cleanups []func() }
 
 func (*exampleTB) Helper()                        {}
 func (t *exampleTB) Cleanup(f func())             { t.cleanups = append(t.cleanups, f) }
-func (*exampleTB) Errorf(format string, a ...any) { fmt.Printf(format+"\n", a...) }
+func (*exampleTB) Errorf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
 func (*exampleTB) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
 func (t *exampleTB) finish() {
 	for _, f := range slices.Backward(t.cleanups) {

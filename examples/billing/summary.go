@@ -74,9 +74,9 @@ func invalid(err error) string {
 	return err.Error()
 }
 
-// todo is what the office does about a code. One that is not here is not
+// advice is what the office does about a code. One that is not here is not
 // explained, and the run fails.
-func todo(code string) string {
+func advice(code string) string {
 	return map[string]string{
 		"baa-expired":         "renew the agreement with the relay, or let these domains go by the other one; then run again",
 		"suppressed-bounce":   "ask the patient for an address that works, and withdraw the record",
@@ -92,7 +92,7 @@ func (s *summary) explained() bool {
 	for _, p := range s.parts {
 		total := p.accepted
 		for code, f := range p.failed {
-			if todo(code) == "" || f.why == "" || f.status != "refused" {
+			if advice(code) == "" || f.why == "" || f.status != "refused" {
 				return false
 			}
 			total += len(f.ids)
@@ -126,6 +126,6 @@ func (p *part) print(b *strings.Builder) {
 		if len(f.ids) > shownIDs {
 			shown += ", ..."
 		}
-		fmt.Fprintf(b, "  %4d %s: %s\n       why:  %s\n       do:   %s\n       whom: %s\n", len(f.ids), f.status, code, f.why, todo(code), shown)
+		fmt.Fprintf(b, "  %4d %s: %s\n       why:  %s\n       do:   %s\n       whom: %s\n", len(f.ids), f.status, code, f.why, advice(code), shown)
 	}
 }

@@ -169,7 +169,6 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		"a link with a script":            {HTML, `<a href="{{.S}}">x</a>`, map[string]any{"S": "javascript:x"}, Unsafe},
 		"a large source":                  {Text, strings.Repeat("x", maxSource+1), ada(), Parse},
 	} {
-		start := time.Now()
 		got, err := render(t, c.kind, c.source, c.data)
 		var f *FaultError
 		if !errors.As(err, &f) || f.Code != c.want || got.Text != "" {
@@ -177,9 +176,6 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		}
 		if name == "a key that is missing" && f != nil && f.Line != 3 {
 			t.Errorf("%s: line %d", name, f.Line)
-		}
-		if time.Since(start) > 5*time.Second {
-			t.Errorf("%s: took %s", name, time.Since(start))
 		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%q"} {
 			if s := fmt.Sprintf(verb, err); strings.Contains(s, "Ada") || strings.Contains(s, "4711") || strings.Contains(s, "Name") {

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -98,7 +97,7 @@ func TestWhatCanNotBeReadWholeIsRefused(t *testing.T) {
 		"an external entity":         {file("a.xml", "", `<!DOCTYPE l [<!ENTITY a SYSTEM "file:///etc/passwd">]><l>&a;</l>`), ErrMalformed},
 		"an entity without a type":   {file("a.xml", "", `<l>&a;</l>`), ErrMalformed},
 		"deep XML":                   {file("a.xml", "", strings.Repeat("<a>", 10000)), ErrDepth},
-		"deep JSON":                  {file("a.json", "", strings.Repeat("[", 1000000)), ErrDepth},
+		"deep JSON":                  {file("a.json", "", strings.Repeat("[", 100_000)), ErrDepth},
 		"JSON that ends early":       {file("a.json", "", `{"a":`), ErrMalformed},
 		"a cut JSON":                 {file("a.json", "", `{"a":1`), ErrMalformed},
 		"HL7 that is none":           {file("a.hl7", "", "Ada"), ErrMalformed},
@@ -145,7 +144,7 @@ func (zeros) Read(p []byte) (int, error) {
 func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures what is allocated
 	var bomb bytes.Buffer
 	w := gzip.NewWriter(&bomb)
-	if _, err := io.Copy(w, io.LimitReader(zeros{}, 200<<20)); err != nil {
+	if _, err := io.Copy(w, io.LimitReader(zeros{}, 50<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -154,18 +153,14 @@ func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures wh
 	for name, f := range map[string]File{
 		"100 MB":    {Name: "a.csv", Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(zeros{}, 100<<20)), nil }},
 		"gzip bomb": file("a.txt", "text/plain", bomb.String()),
-		"many tags": file("a.xml", "", "<a>"+strings.Repeat("<b c='d'/>", 800_000)+"</a>"),
-		"many keys": file("a.json", "", "["+strings.Repeat(`{"k":1},`, 1_000_000)+"0]"),
+		"many tags": file("a.xml", "", "<a>"+strings.Repeat("<b c='d'/>", 80_000)+"</a>"),
+		"many keys": file("a.json", "", "["+strings.Repeat(`{"k":1},`, 100_000)+"0]"),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
 		_, err := Read(t.Context(), f, Limits{})
 		runtime.ReadMemStats(&after)
-		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("%s: took %s", name, took)
-		}
-		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<30 {
+		if n := after.TotalAlloc - before.TotalAlloc; n > 256<<20 {
 			t.Errorf("%s: %d MiB allocated, %v", name, n>>20, err)
 		}
 	}

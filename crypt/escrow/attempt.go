@@ -80,7 +80,7 @@ func (g *Gate) premature(it *Item, a *Attempt, now time.Time) Refusal {
 // any number of guesses at once, no more are compared than there are attempts.
 func (g *Gate) count(ctx context.Context, id string, a *Attempt, now time.Time) (*Item, error) {
 	digest := tokenDigest(a.Token)
-	return update(ctx, g.cfg.Store.Items, id, func(it *Item) error {
+	return g.update(ctx, id, func(it *Item) error {
 		if refusal := g.closed(it, now); refusal != "" {
 			return refusal
 		}
@@ -163,7 +163,7 @@ func (g *Gate) reveal(ctx context.Context, it *Item, r Reader, now time.Time) (*
 		return nil, RefusedFailed
 	}
 	when := now.UTC().Truncate(time.Second)
-	_, err = update(ctx, g.cfg.Store.Items, it.ID, func(it *Item) error {
+	_, err = g.update(ctx, it.ID, func(it *Item) error {
 		if it.State != Published { // recalled at this very moment
 			return g.closed(it, now)
 		}
@@ -199,7 +199,7 @@ func (g *Gate) SendCode(ctx context.Context, id string, r Reader) error {
 		return RefusedBusy
 	}
 	code := newCode()
-	it, err = update(ctx, g.cfg.Store.Items, id, func(it *Item) error {
+	it, err = g.update(ctx, id, func(it *Item) error {
 		if refusal := g.closed(it, now); refusal != "" {
 			return refusal
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -82,6 +83,22 @@ type Gate struct {
 	cfg      GateConfig
 	networks *networks // attempts
 	asks     *networks // whatever is recorded
+	// turns let those who change one item in this process wait for each other
+	// instead of conflicting. What holds between processes is the store's
+	// compare-and-swap.
+	turns [64]sync.Mutex
+}
+
+// update changes an item, one caller at a time.
+func (g *Gate) update(ctx context.Context, id string, change func(*Item) error) (*Item, error) {
+	raw, err := parseID(id)
+	if err != nil {
+		return nil, RefusedRequest
+	}
+	turn := &g.turns[int(raw[idSize-1])%len(g.turns)]
+	turn.Lock()
+	defer turn.Unlock()
+	return update(ctx, g.cfg.Store.Items, id, change)
 }
 
 // asksPerAttempt is how much more often a network may ask than try.
@@ -157,7 +174,7 @@ func (g *Gate) Ask(ctx context.Context, id string, r Reader) (*Challenge, error)
 		return nil, RefusedFailed
 	}
 	expires := now.Add(tokenLifetime).UTC().Truncate(time.Second)
-	it, err = update(ctx, g.cfg.Store.Items, id, func(it *Item) error {
+	it, err = g.update(ctx, id, func(it *Item) error {
 		if refusal := g.closed(it, now); refusal != "" {
 			return refusal
 		}

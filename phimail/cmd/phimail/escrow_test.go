@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
@@ -190,6 +191,7 @@ func TestEscrowFromSendToRecall(t *testing.T) {
 	if link.ID != got.EscrowID {
 		t.Errorf("the link is of %s, the receipt of %s", link.ID, got.EscrowID)
 	}
+	f.wantNothingStored(t, "ana@example.org", "Ana", "appointment", "Monday", got.Passcode)
 	p := f.servePages(t, fips)
 	if status, text := p.read(t, link, got.Passcode); status != http.StatusOK || !strings.HasPrefix(text, "Date: ") || !strings.Contains(text, "Subject: Your appointment") || !strings.Contains(text, "Monday") {
 		t.Errorf("read %d %q", status, text)
@@ -231,6 +233,28 @@ func TestEscrowFromSendToRecall(t *testing.T) {
 	world{}.run(t, "audit", "verify", f.log()).want(t, exitOK, "")
 	if left, err := os.ReadDir(filepath.Join(f.dir, "escrow", "shares")); err != nil || len(left) > 0 {
 		t.Errorf("%d shares are left, %v", len(left), err)
+	}
+}
+
+// wantNothingStored looks for texts in all that escrow keeps, and in its names.
+func (f *office) wantNothingStored(t *testing.T, texts ...string) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(filepath.Join(f.dir, "escrow"), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		n++
+		b, err := os.ReadFile(path)
+		for _, text := range texts {
+			if bytes.Contains(b, []byte(text)) || strings.Contains(filepath.Base(path), text) {
+				t.Errorf("%s holds %q", path, text)
+			}
+		}
+		return err
+	})
+	if err != nil || n < 3 {
+		t.Errorf("%d files, %v", n, err)
 	}
 }
 

@@ -73,6 +73,7 @@ func (a *app) doctor(ctx context.Context, args []string) error {
 		e.keyFiles(cfg)
 		e.ruleFiles(cfg)
 		e.relay(ctx, cfg)
+		e.records(cfg)
 		e.smime(ctx, cfg)
 		e.pgp(ctx, cfg)
 		e.discover(ctx, cfg)

@@ -29,18 +29,13 @@ func suppressions() []policy.RecordKind {
 // missing.
 func (c *config) records(planning bool) (policy.Records, error) {
 	var list []policy.Records
-	for _, f := range []struct {
-		file  value[string]
-		kinds []policy.RecordKind
-	}{{c.policy.records.consent, nil}, {c.policy.records.suppress, suppressions()}} {
-		if f.file.v == "" {
+	for _, f := range []value[string]{c.policy.records.consent, c.policy.records.suppress} {
+		if f.v == "" {
 			continue
 		}
-		file, err := recordfile.Open(recordfile.Config{
-			Path: c.path(f.file), ReadOnly: planning, Tenant: c.tenant.v, Kinds: f.kinds,
-		})
+		file, err := c.recordFile(f, planning)
 		if err != nil {
-			return nil, c.fault(f.file.line, f.file.key, err.Error())
+			return nil, c.fault(f.line, f.key, err.Error())
 		}
 		list = append(list, file)
 	}
@@ -51,6 +46,23 @@ func (c *config) records(planning bool) (policy.Records, error) {
 		return list[0], nil
 	}
 	return records.Merge(list...), nil
+}
+
+func (c *config) recordFile(f value[string], readOnly bool) (*recordfile.File, error) {
+	cfg := recordfile.Config{Path: c.path(f), ReadOnly: readOnly, Tenant: c.tenant.v}
+	if f == c.policy.records.suppress {
+		cfg.Kinds = suppressions()
+	}
+	return recordfile.Open(cfg)
+}
+
+// countRecords reads a file and changes nothing.
+func (c *config) countRecords(f value[string]) (int, error) {
+	file, err := c.recordFile(f, true)
+	if err != nil {
+		return 0, err
+	}
+	return file.Len(), nil
 }
 
 const helpRecords = `

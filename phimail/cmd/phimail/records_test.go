@@ -131,3 +131,21 @@ func TestSendMakesMissingFilesAndPlanDoesNot(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctorReadsTheRecords(t *testing.T) {
+	t.Parallel()
+	f := newOffice(t, officeOptions{more: withRecords})
+	f.record(t, "suppress.jsonl", `{"kind":"bounce","address":"ana@example.org"}`, `{"kind":"bounce","address":"ben@example.org"}`)
+	checks := world{txt: f.healthy()}.run(t, "doctor", "-config", f.config).checks(t)
+	if c := checks["policy.suppress_file"]; c.Status != checkOK || c.Detail != "2 records" {
+		t.Errorf("%+v", c)
+	}
+	if c := checks["policy.consent_file"]; c.Status != checkWarn {
+		t.Errorf("%+v", c)
+	}
+	f.record(t, "suppress.jsonl", `{"kind":"marker","address":"marker@example.org"}`)
+	checks = world{txt: f.healthy()}.run(t, "doctor", "-config", f.config).checks(t)
+	if c := checks["policy.suppress_file"]; c.Status != checkFail || strings.Contains(c.Detail, "marker") {
+		t.Errorf("%+v", c)
+	}
+}

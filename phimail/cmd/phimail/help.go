@@ -229,7 +229,7 @@ transport:                       # smtp, mx or maildir
     rewrites_links: false        # whether it alters links (click tracking): then no escrow
 ` + helpConfigMX + `  # maildir: {dir: out}          # no TLS: takes encrypted messages only
   baa: {party: "Relay Inc", signed: 2026-01-10, expires: 2028-01-10, document: "BAA-2026-004"}
-modes: [smime, pgp, tls, escrow] # order of preference; pgp is not set up so far
+modes: [smime, pgp, tls, escrow] # order of preference
 tls_assurance: attested          # the least for tls: recipient (the default) or attested
 smime:
   certs: [recipients/]           # files and directories: PEM, DER, PKCS#7
@@ -240,7 +240,7 @@ smime:
   # passphrase_env: P12_PASSWORD # or passphrase_file: of that PKCS#12 file
   forms: [{for: partner.example, form: gcm}]
                                  # for an address or a domain; the default is standard
-probe:                           # finds out what recipients' domains offer: DANE, MTA-STS
+` + helpConfigPGP + `probe:                           # finds out what recipients' domains offer: DANE, MTA-STS
   resolver: "127.0.0.1:53"       # a validating resolver; DNSSEC counts from loopback only
   trust_ad: []                   # and from these addresses, if the way there is protected
   ca_file: ""                    # authority of policy hosts and servers; default: the system's
@@ -288,7 +288,7 @@ modes: [smime]. Files that change are read again. The forms: standard (AES-256-C
 and PKCS #1 v1.5, which every client reads), oaep (RSA-OAEP), gcm (AES-256-GCM and
 RSA-OAEP), announced (what the certificate says of its owner's client). In FIPS mode
 oaep takes the place of the default, and standard is refused for RSA keys.
-
+` + helpPGPWords + `
 With sign_clear: smime also what goes by tls is signed, as multipart/signed with a
 protected header; a sender without a certificate is then refused. For that alone
 the smime block needs sign_cert and sign_key only.

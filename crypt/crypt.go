@@ -6,8 +6,8 @@
 // another mode, another recipient or a weaker key: what it can't do is an error
 // that says why, and then nothing is sent.
 //
-// crypt/smime is the sealer for S/MIME, crypt/escrow the one for recipients
-// without keys.
+// crypt/smime is the sealer for S/MIME, crypt/pgp that for OpenPGP, crypt/escrow the
+// one for recipients without keys. crypt/keyfind finds keys.
 package crypt
 
 import (

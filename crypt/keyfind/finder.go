@@ -178,7 +178,9 @@ type answer struct {
 }
 
 // search asks the memory first.
-func (f *Finder) search(ctx context.Context, kind string, address mail.Address, ask func(context.Context, mailbox.Mailbox) (answer, error)) (found []Found, err error) {
+func (f *Finder) search(
+	ctx context.Context, kind string, address mail.Address, ask func(context.Context, mailbox.Mailbox) (answer, error),
+) (found []Found, err error) {
 	m, ok := mailbox.Parse(address.Address)
 	if !ok || m.Domain[0] == '[' { // an address literal has no domain
 		return nil, nil

@@ -75,7 +75,8 @@ func OpenPins(cfg PinsConfig) (*Pins, error) {
 	}
 	p := &Pins{path: cfg.Path, clock: cfg.Clock}
 	if err := p.refresh(); err != nil {
-		return nil, &FieldError{Field: "Path", Problem: "not a file of pins that only its owner may use: one JSON object a line, with mode, address and fingerprint"}
+		const problem = "not a file of pins that only its owner may use: one JSON object a line, with mode, address and fingerprint"
+		return nil, &FieldError{Field: "Path", Problem: problem}
 	}
 	return p, nil
 }

@@ -51,7 +51,7 @@ func (a *armored) Write(p []byte) (int, error) {
 // Close writes the rest and the checksum.
 func (a *armored) Close() error {
 	a.flush()
-	sum := []byte{byte(a.crc >> 16), byte(a.crc >> 8), byte(a.crc)}
+	sum := []byte{byte(a.crc >> 16), byte(a.crc >> 8), byte(a.crc)} //nolint:gosec // 24 bits
 	a.put([]byte("=" + base64.StdEncoding.EncodeToString(sum) + "\r\n-----END " + a.kind + "-----\r\n"))
 	return a.err
 }
@@ -104,10 +104,10 @@ var crcTables = func() *[4][256]uint32 {
 func crc24(crc uint32, b []byte) uint32 {
 	t := crcTables
 	for ; len(b) >= 4; b = b[4:] {
-		crc = t[3][byte(crc>>16)^b[0]] ^ t[2][byte(crc>>8)^b[1]] ^ t[1][byte(crc)^b[2]] ^ t[0][b[3]]
+		crc = t[3][byte(crc>>16)^b[0]] ^ t[2][byte(crc>>8)^b[1]] ^ t[1][byte(crc)^b[2]] ^ t[0][b[3]] //nolint:gosec // 24 bits
 	}
 	for _, c := range b {
-		crc = crc<<8&0xffffff ^ t[0][byte(crc>>16)^c]
+		crc = crc<<8&0xffffff ^ t[0][byte(crc>>16)^c] //nolint:gosec // 24 bits
 	}
 	return crc
 }

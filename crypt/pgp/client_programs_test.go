@@ -39,7 +39,7 @@ func newProgram(t *testing.T, name, label string, args ...string) program {
 // shortDir is a folder with a short path: GnuPG puts sockets into it.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "pgp")
+	dir, err := os.MkdirTemp("/tmp", "pgp") //nolint:usetesting // those of the test are too long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func endAgent(home string) {
 // gnuPGHome makes a keyring with the keys of a form, and ends its agent.
 func gnuPGHome(t *testing.T, dir string, m *sealedForm) (string, error) {
 	t.Helper()
-	home, err := os.MkdirTemp(dir, "h")
+	home, err := os.MkdirTemp(dir, "h") //nolint:usetesting // as above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func (r *rnp) cannot(f clientForm) string { return old(f) }
 
 func (r *rnp) receive(t *testing.T, m *sealedForm) ([]byte, error) {
 	t.Helper()
-	home, err := os.MkdirTemp(r.dir, "h")
+	home, err := os.MkdirTemp(r.dir, "h") //nolint:usetesting // as above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,19 +239,25 @@ func (n *notmuch) cannot(f clientForm) string { return old(f) }
 type shown struct {
 	Crypto struct {
 		Signed struct {
-			Status  []struct{ Status, Fingerprint string }
-			Headers []string
-		}
-		Decrypted struct{ Status string }
-	}
-	Headers struct{ Subject string }
-	Body    []shownPart
+			Status []struct {
+				Status      string `json:"status"`
+				Fingerprint string `json:"fingerprint"`
+			} `json:"status"`
+		} `json:"signed"`
+		Decrypted struct {
+			Status string `json:"status"`
+		} `json:"decrypted"`
+	} `json:"crypto"`
+	Headers struct {
+		Subject string `json:"Subject"`
+	} `json:"headers"`
+	Body []shownPart `json:"body"`
 }
 
 // shownPart is one part; Content is a text, or the parts of a multipart.
 type shownPart struct {
-	ID      int
-	Content json.RawMessage
+	ID      int             `json:"id"`
+	Content json.RawMessage `json:"content"`
 }
 
 // leaves are the ids of the parts inside that are no multiparts.

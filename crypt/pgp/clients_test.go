@@ -240,9 +240,6 @@ func (f clientForm) String() string {
 	return fmt.Sprintf("%s, %s, to %s, signed with %s, %s", f.key, f.words(), f.audience(), f.signer, f.content)
 }
 
-// newer says that the recipient's key is of a kind of RFC 9580 or later.
-func (f clientForm) newer() bool { return f.key == pgptest.V6 || f.key == pgptest.V6MLKEM }
-
 func (f clientForm) quantum() bool { return f.key == pgptest.V4MLKEM || f.key == pgptest.V6MLKEM }
 
 // clientForms are the lines: every common key for one and for three, then kinds of

@@ -24,10 +24,9 @@ func keybox(keys ...*pgptest.Key) []byte {
 		binary.BigEndian.PutUint32(b[12:], uint32(len(data)))
 		return append(b, data...)
 	}
-	out := make([]byte, 32)
-	binary.BigEndian.PutUint32(out, 32)
-	out[4], out[5] = 1, 1
-	copy(out[8:], "KBXf")
+	head := [32]byte{3: 32, 4: 1, 5: 1}
+	copy(head[8:], "KBXf")
+	out := bytes.Clone(head[:])
 	for _, k := range keys {
 		out = append(out, blob(2, k.Binary())...)
 		out = append(out, blob(3, []byte("a certificate"))...)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
@@ -155,13 +156,11 @@ func unarmored(data []byte, types ...string) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	for _, t := range types {
-		if block.Type == t {
-			b, err := io.ReadAll(block.Body)
-			return b, err == nil
-		}
+	if !slices.Contains(types, block.Type) {
+		return nil, false
 	}
-	return nil, false
+	b, err := io.ReadAll(block.Body)
+	return b, err == nil
 }
 
 // boxed returns the keys of a keybox, as kbx/keybox-blob.c of GnuPG describes it:

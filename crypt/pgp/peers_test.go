@@ -21,6 +21,9 @@ type keeper struct {
 
 func newKeeper(t *testing.T) *keeper {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("GnuPG takes its time to make keys")
+	}
 	havePeer(t, "gpg")
 	dir := shortDir(t)
 	k := &keeper{t, dir}

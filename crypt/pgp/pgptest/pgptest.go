@@ -8,12 +8,13 @@ package pgptest
 import (
 	"bytes"
 	"crypto"
-	"fmt"
+	"encoding/hex"
 	"strings"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/ProtonMail/go-crypto/openpgp/s2k"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/phimail/sdk/crypt/pgp"
@@ -154,7 +155,7 @@ func configOf(kind Kind, o Options) *packet.Config {
 }
 
 // Fingerprint is that of the primary key, in lower-case hex.
-func (k *Key) Fingerprint() string { return fmt.Sprintf("%x", k.entity.PrimaryKey.Fingerprint) }
+func (k *Key) Fingerprint() string { return hex.EncodeToString(k.entity.PrimaryKey.Fingerprint) }
 
 // Binary returns the public key without armor.
 func (k *Key) Binary() []byte {
@@ -175,14 +176,14 @@ func Armored(keys ...*Key) []byte {
 // Secret returns the private key in armor, protected by a passphrase unless that
 // is empty.
 func (k *Key) Secret(passphrase string) []byte {
-	var clear, out bytes.Buffer
-	must(k.entity.SerializePrivateWithoutSigning(&clear, nil))
+	var open, out bytes.Buffer
+	must(k.entity.SerializePrivateWithoutSigning(&open, nil))
 	if passphrase == "" {
-		return armored(openpgp.PrivateKeyType, clear.Bytes())
+		return armored(openpgp.PrivateKeyType, open.Bytes())
 	}
-	list, err := openpgp.ReadKeyRing(bytes.NewReader(clear.Bytes())) // a copy
+	list, err := openpgp.ReadKeyRing(bytes.NewReader(open.Bytes())) // a copy
 	must(err)
-	must(list[0].EncryptPrivateKeys([]byte(passphrase), &packet.Config{S2KCount: 65536}))
+	must(list[0].EncryptPrivateKeys([]byte(passphrase), &packet.Config{S2KConfig: &s2k.Config{S2KMode: s2k.IteratedSaltedS2K, S2KCount: 65536}}))
 	must(list[0].SerializePrivateWithoutSigning(&out, nil))
 	return armored(openpgp.PrivateKeyType, out.Bytes())
 }

@@ -187,9 +187,12 @@ func (f *Finder) search(
 	}
 	return f.memory.get(ctx, question{kind, m}, f.cfg.Clock, func() (a answer, err error) {
 		defer fault.Guard(crypt.ErrSource, &err)
-		ctx, cancel := context.WithTimeout(ctx, f.cfg.Timeout)
+		bound, cancel := context.WithTimeout(ctx, f.cfg.Timeout)
 		defer cancel()
-		a, err = ask(ctx, m)
+		a, err = ask(bound, m)
+		if fault.ReasonOf(err) == crypt.ErrCanceled && ctx.Err() == nil {
+			err = &crypt.Error{Reason: crypt.ErrSource, Retry: true} // a source that is slow
+		}
 		now := f.cfg.Clock()
 		limit := now.Add(f.cfg.MaxAge)
 		if len(a.found) == 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 
 	"go.yaml.in/yaml/v3"
@@ -54,7 +55,7 @@ func (c *config) checkDiscover(s *strict) {
 	}
 	checkResolver(s, &d.resolver, d.line, "discover.resolver")
 	checkPort(s, &d.port)
-	if d.wkd.v && c.requireFIPS.v {
+	if d.wkd.v && (c.requireFIPS.v || fips140.Enforced()) {
 		s.faultf(d.wkd.line, d.wkd.key, "a Web Key Directory is not possible with require_fips; remove one of them")
 	}
 }

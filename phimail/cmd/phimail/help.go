@@ -210,7 +210,7 @@ from: "Riverside Clinic <no-reply@clinic.example>"
 senders: []                      # other addresses that From may be
 tenant: riverside                # stands on every record
 host_secret_file: host.key       # for send -key
-sign_clear: ""                   # smime or pgp: sign what travels by tls, with the key of that block
+sign_clear: ""                   # smime or pgp: sign what travels by tls, with that block's key
 require_fips: false              # refuse to run unless GODEBUG=fips140=on
 transport:                       # smtp, mx or maildir
   smtp:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/fips140"
 	"errors"
 	"strconv"
 
@@ -64,8 +65,8 @@ func (c *config) checkPGP(s *strict) {
 	for i := range m.forms {
 		m.forms[i].check(s, "pgp.forms["+strconv.Itoa(i)+"]", "standard", "aead")
 	}
-	if c.requireFIPS.v {
-		s.faultf(m.line, "pgp", "OpenPGP is not possible with require_fips; use smime, or remove one of them")
+	if c.requireFIPS.v || fips140.Enforced() {
+		s.faultf(m.line, "pgp", "OpenPGP is not possible with require_fips, nor where FIPS 140-3 is enforced; use smime, or remove one of them")
 	}
 }
 

@@ -3,8 +3,10 @@ package portal
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -70,13 +72,12 @@ func readTexts(files fs.FS, dir string, known []catalog) ([]catalog, error) {
 func (c *catalog) take(own, base map[string]string, tag language.Tag) error {
 	if c.texts == nil {
 		c.texts = map[string]string{}
-		for key, text := range base {
-			c.texts[key] = text
-		}
+		maps.Copy(c.texts, base)
 	}
 	for key, text := range own {
 		if base != nil && base[key] == "" {
-			return &FieldError{Field: "Texts", Problem: "the file for " + tag.String() + " has a key that the page does not know; see texts/en.json for those that it does"}
+			return &FieldError{Field: "Texts", Problem: "the file for " + tag.String() +
+				" has a key that the page does not know; see texts/en.json for those that it does"}
 		}
 		c.texts[key] = text
 	}
@@ -90,15 +91,15 @@ func readCatalog(files fs.FS, name string) (map[string]string, error) {
 	}
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
-		return nil, fmt.Errorf("can't be read")
+		return nil, errors.New("can't be read")
 	}
 	var texts map[string]string
 	if json.Unmarshal(content, &texts) != nil {
-		return nil, fmt.Errorf("is no JSON object of strings")
+		return nil, errors.New("is no JSON object of strings")
 	}
 	for _, text := range texts {
 		if text == "" {
-			return nil, fmt.Errorf("has an empty text; leave the key out instead")
+			return nil, errors.New("has an empty text; leave the key out instead")
 		}
 	}
 	return texts, nil
@@ -117,8 +118,8 @@ func (c *catalog) named(name string) map[string]string {
 func spoken(texts map[string]string) (string, error) {
 	said := map[string]string{}
 	for key, text := range texts {
-		if strings.HasPrefix(key, "say_") {
-			said[strings.TrimPrefix(key, "say_")] = text
+		if name, ok := strings.CutPrefix(key, "say_"); ok {
+			said[name] = text
 		}
 	}
 	b, err := json.Marshal(said)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestPasscodeOpensAMessage(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -61,6 +62,7 @@ func TestPasscodeOpensAMessage(t *testing.T) {
 }
 
 func TestHTMLIsShownWithoutHarm(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.LinkOnly, nil)
 	it := o.send("=?utf-8?q?R=C3=A9sultats?=", rich, crypt.Access{LinkEnough: true})
 	b := newTab(t)
@@ -100,6 +102,7 @@ func TestHTMLIsShownWithoutHarm(t *testing.T) {
 }
 
 func TestWrongPasscodesLockAndTheSenderUnlocks(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -133,6 +136,7 @@ func TestWrongPasscodesLockAndTheSenderUnlocks(t *testing.T) {
 }
 
 func TestOneTimeCodeOpens(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Code, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -155,6 +159,7 @@ func TestOneTimeCodeOpens(t *testing.T) {
 }
 
 func TestHostsLoginOpens(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Login, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -175,6 +180,7 @@ func TestHostsLoginOpens(t *testing.T) {
 }
 
 func TestEndsAreTold(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	recalled := o.send("Your biopsy", plain, crypt.Access{})
 	expired := o.send("Your biopsy", plain, crypt.Access{})

@@ -62,7 +62,7 @@ func start() (context.Context, error) {
 			chromedp.Flag("lang", "en-US"), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
 		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, closeBrowser := chromedp.NewContext(allocator)
-		chromium.ctx, chromium.err = ctx, chromedp.Do(ctx)
+		chromium.ctx, chromium.err = ctx, chromedp.Do(ctx) //nolint:fatcontext // one browser for all tests
 		chromium.end = func() {
 			closeBrowser()
 			stop()

@@ -23,6 +23,7 @@ import (
 )
 
 func TestSpanishAndLanguagesOfTheHost(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, func(c *portal.Config) { c.Texts = french(t) })
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -44,6 +45,7 @@ func TestSpanishAndLanguagesOfTheHost(t *testing.T) {
 }
 
 func TestKeyboardAloneIsEnough(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -73,6 +75,7 @@ func TestKeyboardAloneIsEnough(t *testing.T) {
 }
 
 func TestPhoneAndZoomNeedNoSidewaysScrolling(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.LinkOnly, nil)
 	it := o.send(strings.Repeat("Averylongsubjectwithoutanyspace", 5), rich, crypt.Access{LinkEnough: true})
 	for _, d := range []struct {
@@ -103,6 +106,7 @@ func TestPhoneAndZoomNeedNoSidewaysScrolling(t *testing.T) {
 }
 
 func TestWithoutScriptThePageSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	b := newTab(t)
@@ -114,6 +118,7 @@ func TestWithoutScriptThePageSaysWhatToDo(t *testing.T) {
 }
 
 func TestRewrittenLinksWorkOrSayWhatToDo(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	page, fragment, _ := strings.Cut(it.url, "#")
@@ -180,6 +185,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 }
 
 func TestLargeFileShowsProgress(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.LinkOnly, nil)
 	const size = 25 << 20 / 57 * 57
 	length, read := attachment(size)
@@ -202,7 +208,8 @@ func TestLargeFileShowsProgress(t *testing.T) {
 }
 
 func TestIdlePageClosesTheMessage(t *testing.T) {
-	o := newOffice(t, escrow.LinkOnly, func(c *portal.Config) { c.IdleLock = 3 * time.Second })
+	t.Parallel()
+	o := newOffice(t, escrow.LinkOnly, func(c *portal.Config) { c.IdleLock = 10 * time.Second })
 	it := o.send("Your biopsy", plain, crypt.Access{LinkEnough: true})
 	b := newTab(t)
 	b.open(it.url)
@@ -253,6 +260,7 @@ func (o *office) corrupt(it item, change func([]byte) []byte) {
 }
 
 func TestBrowserRefusesWhatWasAltered(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.LinkOnly, nil)
 	length, read := attachment(300_000)
 	const header, chunk = 76, 65536 + 28
@@ -287,6 +295,7 @@ func swapped(b []byte, header, chunk int) []byte {
 
 // A scanner fetches what it sees, in every way, and clicks on everything.
 func TestScannersReadNothingAndSpoilNothing(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)
 	it := o.send("Your biopsy", plain, crypt.Access{})
 	page, _, _ := strings.Cut(it.url, "#")

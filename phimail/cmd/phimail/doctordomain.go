@@ -153,7 +153,8 @@ func (e *examination) mtaSTS(domain string, d *mx.Destination) {
 			status, remedy = checkWarn, "only the mode enforce proves anything; move to it once reports are good"
 		}
 		age := e.app.now().Sub(p.Fetched).Truncate(time.Second)
-		e.note(name, status, fmt.Sprintf("policy %s, mode %s, max_age %s, fetched %s ago, for %s", p.ID, p.Mode, p.MaxAge, age, strings.Join(p.MX, ", ")), remedy)
+		e.note(name, status, fmt.Sprintf("policy %s, mode %s, max_age %s, fetched %s ago, for %s",
+			p.ID, p.Mode, p.MaxAge, age, strings.Join(p.MX, ", ")), remedy)
 	case err == nil:
 		e.note(name, checkWarn, "there is no policy", publish)
 	case errors.Is(err, transport.ErrFetch):

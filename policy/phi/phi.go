@@ -75,7 +75,7 @@ func New(o Options) (*Detector, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	d.scans.New = func() any { return &scan{d: d} }
+	d.scans.New = func() any { return &scan{d: d, r: reader{recent: new([recentWords]lookedUp)}} }
 	return d, nil
 }
 
@@ -140,7 +140,8 @@ func (s *scan) forget() {
 	if cap(hits) > maxKept/24 {
 		hits = nil
 	}
-	*s = scan{d: s.d, r: reader{tokens: tokens}, buf: buf, hits: hits, norm: norm}
+	s.r = reader{tokens: tokens, starts: s.r.starts[:0], recent: s.r.recent}
+	*s = scan{d: s.d, r: s.r, buf: buf, hits: hits, norm: norm}
 }
 
 // content reads all parts of a message.
@@ -180,7 +181,7 @@ func (s *scan) learnAll(name string) {
 	b := &s.norm[0]
 	b.reset()
 	b.normalize(name, false)
-	r := reader{text: b.text, tokens: s.r.tokens[:0]}
+	r := reader{text: b.text, tokens: s.r.tokens[:0], recent: s.r.recent}
 	r.read(0, len(b.text))
 	for i := range r.tokens {
 		if t := &r.tokens[i]; t.kind == word && t.end-t.start >= 3 {

@@ -36,11 +36,15 @@ func next(tokens []token, i int) int {
 
 // phrases finds the longest phrase of the vocabulary at each word and puts what
 // is known of it on its first token.
-func phrases(tokens []token) {
-	for i := 0; i < len(tokens); i++ {
+func phrases(tokens []token, starts []int32) {
+	for _, start := range starts {
+		i := int(start)
+		if i >= len(tokens) {
+			return
+		}
 		t := &tokens[i]
-		if t.set&vocab.Starts == 0 {
-			continue
+		if t.kind != word && t.kind != mixed || t.set&vocab.Starts == 0 {
+			continue // taken back for an address
 		}
 		h := t.hash
 		var best vocab.Entry

@@ -95,10 +95,15 @@ var ahead [guard]token
 // block reads the tokens of a block.
 func (s *scan) block() {
 	n := len(s.r.tokens)
-	phrases(s.r.tokens)
+	phrases(s.r.tokens, s.r.starts)
 	s.casing()
 	s.r.tokens = append(s.r.tokens, ahead[:]...)
 	for i := 0; i < n; {
+		t := &s.r.tokens[i]
+		if t.kind == word && s.mode == mixedCase && t.flags&(capital|upper) == 0 && t.set&active == 0 && t.set != 0 && t.label == vocab.NoLabel {
+			i++ // most words
+			continue
+		}
 		i += max(s.at(i), 1)
 	}
 }
@@ -156,9 +161,6 @@ const active = ^(vocab.Common | vocab.First | vocab.Last | vocab.City | vocab.St
 // word reads what begins with a word.
 func (s *scan) word(i int) int {
 	t := &s.r.tokens[i]
-	if s.mode == mixedCase && t.flags&(capital|upper) == 0 && t.set&active == 0 && t.set != 0 && t.label == vocab.NoLabel {
-		return 1 // most words
-	}
 	if t.set == 0 {
 		s.unknown(i)
 	} else {

@@ -72,11 +72,30 @@ func makeClasses() (t [256]uint8) {
 	return t
 }
 
+const recentWords = 2048
+
+type lookedUp struct {
+	hash  uint64
+	entry vocab.Entry
+}
+
+func (r *reader) lookup(h uint64) vocab.Entry {
+	c := &r.recent[(h*0x9e3779b97f4a7c15)>>(64-11)]
+	if c.hash != h {
+		c.hash, c.entry = h, vocab.Lookup(h)
+	}
+	return c.entry
+}
+
 // reader splits text into tokens.
 type reader struct {
 	text   []byte
 	tokens []token
-	long   bool // there was a word as long as encoded data
+	long   bool    // there was a word as long as encoded data
+	starts []int32 // tokens that may begin a phrase
+	// recent are words that were looked up, each in the place of its hash: few
+	// words make most of a text, and they stay in the processor's cache.
+	recent *[recentWords]lookedUp
 	// How the words are written, for casing.
 	words, caps, ups int
 }
@@ -85,6 +104,7 @@ type reader struct {
 func (r *reader) read(from, to int) {
 	text, flags := r.text[:to], lineStart|spaced
 	r.words, r.caps, r.ups = 0, 0, 0
+	r.starts = r.starts[:0]
 	for i := from; i < len(text); {
 		switch c := text[i]; classes[c] {
 		case cSpace:
@@ -175,15 +195,18 @@ scan:
 	if i-start > 32 {
 		r.long = true
 	} else {
-		e := vocab.Lookup(h)
+		e := r.lookup(h)
 		if e.Set == 0 && bare != 0 && i-bareEnd == 2 {
-			e = vocab.Lookup(bare)
+			e = r.lookup(bare)
 			t.flags |= plural
 			t.hash = bare
 		}
 		t.set, t.label = e.Set, e.Label
+		if e.Set&vocab.Starts != 0 {
+			r.starts = append(r.starts, int32(len(r.tokens))) //nolint:gosec // at most blockSize
+		}
 	}
-	if n := len(r.tokens); i < len(text) && (text[i] == ':' || text[i] == '.' || text[i] == '@') || n > 0 && r.tokens[n-1].value == '@' {
+	if i < len(text) && (text[i] == ':' || text[i] == '.') {
 		if at, ok := r.address(text, start, i, t); ok {
 			return at
 		}

@@ -163,7 +163,7 @@ func (d *document) features() features {
 
 // score turns the features into a probability.
 func (f features) score() float64 {
-	z := -3.4 + 0.7*f.Best + 0.12*f.Links + 1.1*f.Record + 0.7*f.Narrative + 0.8*f.Events + 2.0*f.Short + f.Self + 0.25*f.Health -
+	z := -2.65 + 0.7*f.Best + 0.12*f.Links + 1.1*f.Record + 0.7*f.Narrative + 0.8*f.Events + 2.0*f.Short + f.Self + 0.25*f.Health -
 		1.6*f.Article - 0.6*f.Code - 0.3*f.Length
 	return 1 / (1 + math.Exp(-z))
 }

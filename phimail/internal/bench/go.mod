@@ -35,4 +35,7 @@ require (
 	github.com/ProtonMail/gopenpgp/v3 v3.5.2
 )
 
+// The peer of the PHI detector: RE2 as a WebAssembly module (MIT).
+require github.com/wasilibs/go-re2 v1.13.0
+
 replace github.com/phimail/sdk => ../../..

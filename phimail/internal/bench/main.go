@@ -15,7 +15,11 @@ func main() {
 	n := flag.Int("n", 2000, "messages a round")
 	only := flag.Bool("smime", false, "the S/MIME section alone")
 	pgpOnly := flag.Bool("pgp", false, "the OpenPGP section alone")
+	onlyPHI := flag.Bool("phi", false, "the section on finding PHI alone")
 	flag.Parse()
+	if *onlyPHI {
+		exit(benchPHI(os.Stdout))
+	}
 	if *only {
 		exit(benchSMIME(os.Stdout, *n))
 	}
@@ -58,6 +62,9 @@ func run(w io.Writer, n int) error {
 		return err
 	}
 	if err := benchSend(w, pki, tlsAddr, n); err != nil {
+		return err
+	}
+	if err := benchPHI(w); err != nil {
 		return err
 	}
 	if err := benchSMIME(w, n); err != nil {

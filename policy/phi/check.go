@@ -1,6 +1,10 @@
 package phi
 
-import "github.com/phimail/sdk/policy/phi/internal/vocab"
+import (
+	"slices"
+
+	"github.com/phimail/sdk/policy/phi/internal/vocab"
+)
 
 // Check digits and forms of numbers. Each takes the characters without
 // separators, letters in upper case.
@@ -8,8 +12,8 @@ import "github.com/phimail/sdk/policy/phi/internal/vocab"
 // luhn says whether the last digit checks the others (ISO/IEC 7812-1 annex B).
 func luhn(digits []byte) bool {
 	sum, double := 0, false
-	for i := len(digits) - 1; i >= 0; i-- {
-		d := int(digits[i] - '0')
+	for _, c := range slices.Backward(digits) {
+		d := int(c) - '0'
 		if d < 0 || d > 9 {
 			return false
 		}
@@ -107,7 +111,7 @@ func isVIN(s []byte) bool {
 	weights := [17]int{8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2}
 	sum, letters := 0, 0
 	for i, c := range s {
-		v := 0
+		var v int
 		switch {
 		case c >= '0' && c <= '9':
 			v = int(c - '0')
@@ -177,12 +181,8 @@ func isICD(s []byte) bool {
 	if s[2] <= '9' {
 		category += int(s[2] - '0')
 	}
-	// The last category of each letter's chapters; 0 where there is none.
-	last := [26]int{
-		'A' - 'A': 99, 'B' - 'A': 99, 'C' - 'A': 96, 'D' - 'A': 89, 'E' - 'A': 89, 'F' - 'A': 99, 'G' - 'A': 99, 'H' - 'A': 95, 'I' - 'A': 99,
-		'J' - 'A': 99, 'K' - 'A': 95, 'L' - 'A': 99, 'M' - 'A': 99, 'N' - 'A': 99, 'O' - 'A': 99, 'P' - 'A': 96, 'Q' - 'A': 99, 'R' - 'A': 99,
-		'S' - 'A': 99, 'T' - 'A': 88, 'U' - 'A': 9, 'V' - 'A': 99, 'W' - 'A': 99, 'X' - 'A': 99, 'Y' - 'A': 99, 'Z' - 'A': 99,
-	}
+	// The last category of each letter's chapters, A to Z.
+	last := [26]int{99, 99, 96, 89, 89, 99, 99, 95, 99, 99, 95, 99, 99, 99, 99, 96, 99, 99, 99, 88, 9, 99, 99, 99, 99, 99}
 	return category <= last[s[0]-'A']
 }
 

@@ -95,15 +95,15 @@ func (s *scan) diagnosisCode(i int) int {
 	if len(w) < 3 || len(w) > 7 {
 		return 0
 	}
-	c := append(s.buf[:0], w...)
+	s.buf = append(s.buf[:0], w...)
 	n := 1
 	if len(w) == 3 && s.is(i+1, '.') && s.touches(i+1) && s.touches(i+2) {
 		if next := &s.r.tokens[i+2]; (next.kind == number || next.kind == mixed) && next.end-next.start <= 4 {
-			c = append(c, s.r.text[next.start:next.end]...)
+			s.buf = append(s.buf, s.r.text[next.start:next.end]...)
 			n = 3
 		}
 	}
-	s.buf = c
+	c := s.buf
 	for k, b := range c {
 		if b >= 'a' && b <= 'z' {
 			c[k] = b - 0x20

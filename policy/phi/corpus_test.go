@@ -109,8 +109,8 @@ func (r *tally) add(t *testing.T, m *corpusMail, v policy.Classification) {
 			s.Field = "text"
 		}
 		r.spans++
-		any, right := overlap(m, s.Field, s.Start, s.End, s.Type, v.Findings)
-		if any {
+		hit, right := overlap(m, s.Field, s.Start, s.End, s.Type, v.Findings)
+		if hit {
 			r.found++
 		}
 		if right {
@@ -126,7 +126,7 @@ func (r *tally) add(t *testing.T, m *corpusMail, v policy.Classification) {
 }
 
 // overlap says whether a finding overlaps a place given in characters.
-func overlap(m *corpusMail, field string, start, end int, kind string, found []policy.Finding) (any, right bool) {
+func overlap(m *corpusMail, field string, start, end int, kind string, found []policy.Finding) (hit, right bool) {
 	text := m.Text
 	switch {
 	case field == "subject":
@@ -142,11 +142,11 @@ func overlap(m *corpusMail, field string, start, end int, kind string, found []p
 	to := from + len(string(runes[start:end]))
 	for _, f := range found {
 		if f.Field == field && f.Start < to && f.End > from {
-			any = true
+			hit = true
 			right = right || f.Type == kind || slices.Contains([]string{"PHONE", "FAX"}, f.Type) && slices.Contains([]string{"PHONE", "FAX"}, kind)
 		}
 	}
-	return any, right
+	return hit, right
 }
 
 func share(a, b int) float64 {

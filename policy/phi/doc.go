@@ -15,7 +15,7 @@
 // invisible ones go, remains of quoted-printable and base64 are decoded, spread
 // letters and digits joined. The way back to the source's bytes is kept. Then one
 // pass splits it into words, numbers and signs and looks each word up in a flat
-// table of 120,000 words and phrases that is compiled in (1.2 MB; its program and
+// table of 120,000 words and phrases that is compiled in (1.5 MB; its program and
 // the origin and licence of the words are in internal/genvocab). Readers of dates,
 // numbers, names, places, labels and codes begin at the words and numbers they are
 // about and confirm by form, check digit or context.

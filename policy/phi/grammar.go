@@ -2,7 +2,7 @@ package phi
 
 import "github.com/phimail/sdk/policy/phi/internal/vocab"
 
-// unit is a sentence or a short line: what stands together in it belongs
+// unit is a sentence, or a line of one: what stands together in it belongs
 // together.
 type unit struct {
 	health   float32 // of distinct strong words
@@ -20,7 +20,7 @@ type unit struct {
 	age, he, you, me, kin, gender   bool
 	evid, clin, patient, event      bool
 	softEvent, generic, callWord    bool
-	article, code, disclaim, words  int
+	article, code, disclaim         int
 }
 
 // document is what is known of the whole message.
@@ -39,7 +39,7 @@ type document struct {
 	subjects       int     // persons who are no providers or senders
 	nameLabels     int
 	article, code  int
-	words, lines   int
+	lines          int
 	disclaimers    int
 	units, generic int
 	labelled, dob  bool
@@ -97,9 +97,9 @@ func (s *scan) grammar(i int) {
 	t := &s.r.tokens[i]
 	set := t.set
 	u := &s.unit
-	const any = vocab.He | vocab.You | vocab.Me | vocab.GenericPl | vocab.Article | vocab.Kin | vocab.Gender | vocab.AgeWord | vocab.Evid | vocab.Clin |
+	const telling = vocab.He | vocab.You | vocab.Me | vocab.GenericPl | vocab.Article | vocab.Kin | vocab.Gender | vocab.AgeWord | vocab.Evid | vocab.Clin |
 		vocab.Event | vocab.Closing | vocab.Disclaim | vocab.Code | vocab.Bio | vocab.Photo | vocab.Staff
-	if set&any == 0 && t.label == vocab.NoLabel {
+	if set&telling == 0 && t.label == vocab.NoLabel {
 		return
 	}
 	switch {
@@ -265,9 +265,7 @@ func (s *scan) line(t *token) int {
 	if s.doc.signature > 0 {
 		s.doc.signature--
 	}
-	if t.value > 1 || s.unit.words < 9 {
-		s.endUnit(t.value > 1)
-	}
+	s.endUnit(t.value > 1)
 	return 1
 }
 

@@ -3,7 +3,6 @@ package phi
 import (
 	"bytes"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -46,7 +45,7 @@ func (s *scan) html(src string) {
 func (s *scan) rendered(way *normal) {
 	s.field, s.from = fieldHTML, len(s.hits)
 	s.r.long = false
-	text, way := s.joined(way.text, way, look(unsafe.String(unsafe.SliceData(way.text), len(way.text))).spread)
+	text, way := s.joined(way.text, way, look(way.text).spread)
 	s.text(text)
 	s.locate(way)
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/phimail/sdk/policy"
 	"github.com/phimail/sdk/policy/phi/internal/vocab"
@@ -17,8 +16,9 @@ const (
 	fieldText
 	fieldHTML
 	fieldFirst
-	fieldAttachments = 1 << 20
 )
+
+const fieldAttachments = 1 << 20
 
 func fieldAttachment(i int) int32     { return int32(fieldAttachments + 2*i) }     //nolint:gosec // far below
 func fieldAttachmentName(i int) int32 { return int32(fieldAttachments + 2*i + 1) } //nolint:gosec // far below
@@ -55,9 +55,6 @@ func (f fieldNamer) of(field int32) string {
 	return name
 }
 
-// bytesOf reads a string's bytes without a copy. They are never written to.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
-
 // part reads one field's text.
 func (s *scan) part(field int32, src string) {
 	if src == "" {
@@ -71,15 +68,16 @@ func (s *scan) part(field int32, src string) {
 	s.field, s.from = field, len(s.hits)
 	s.r.long = false
 	rest := look(src)
-	text := bytesOf(src)
+	b := &s.norm[0]
+	b.reset()
 	var way *normal
 	if rest.high || rest.quoted {
-		way = &s.norm[0]
-		way.reset()
-		way.normalize(src, rest.quoted)
-		text = way.text
+		way = b
+		b.normalize(src, rest.quoted)
+	} else {
+		b.text = append(b.text, src...)
 	}
-	text, way = s.joined(text, way, rest.spread)
+	text, way := s.joined(b.text, way, rest.spread)
 	s.text(text)
 	s.locate(way)
 	if s.r.long {
@@ -207,7 +205,7 @@ func (s *scan) fieldValue(field int32, label vocab.Label, v string) {
 		s.part(field, v)
 		return
 	}
-	if s.d.allowed(bytesOf(v), kind) {
+	if s.d.allowed([]byte(v), kind) {
 		return
 	}
 	lead := len(v) - len(strings.TrimLeft(v, " \t\r\n"))

@@ -256,9 +256,9 @@ func (s *scan) name(i int) int {
 			return n
 		}
 	}
-	cap := t.flags&(capital|upper) != 0
+	big := t.flags&(capital|upper) != 0
 	if s.mode == mixedCase {
-		if !cap {
+		if !big {
 			return 0
 		}
 		if n := s.facility(i); n > 0 {
@@ -268,7 +268,7 @@ func (s *scan) name(i int) int {
 	if n := s.heading(i); n > 0 {
 		return n
 	}
-	if s.known > 0 && (cap || s.mode != mixedCase && t.set&vocab.Common == 0) && s.isLearnt(t.hash) {
+	if s.known > 0 && (big || s.mode != mixedCase && t.set&vocab.Common == 0) && s.isLearnt(t.hash) {
 		n := 1
 		if m, _ := s.personAt(i); m > 1 {
 			n = m

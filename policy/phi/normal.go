@@ -75,13 +75,11 @@ type remains struct {
 	spread bool // letters or digits parted by spaces or dots
 }
 
-func (r remains) any() bool { return r.high || r.quoted || r.spread }
-
 // look finds out what src holds.
-func look(src string) (r remains) {
+func look[T string | []byte](src T) (r remains) {
 	equals, breaks, run := 0, 0, 0
 	last := -3
-	for i := 0; i < len(src); i++ {
+	for i := range len(src) {
 		c := src[i]
 		if c > '=' {
 			if c >= 0x80 {

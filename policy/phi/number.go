@@ -35,13 +35,13 @@ func (s *scan) numeral(i int) int {
 }
 
 // digits gathers the digits of a number written in groups with hyphens, dots or
-// single spaces: at most max of them. groups has the length of each.
-func (s *scan) digits(i, max int) (d []byte, groups [6]uint8, count, n int) {
+// single spaces: at most most of them. groups has the length of each.
+func (s *scan) digits(i, most int) (d []byte, groups [6]uint8, count, n int) {
 	d = s.buf[:0]
 	k := i
 	for count < len(groups) {
 		t := &s.r.tokens[k]
-		if t.kind != number || len(d)+int(t.end-t.start) > max {
+		if t.kind != number || len(d)+int(t.end-t.start) > most {
 			break
 		}
 		d = append(d, s.r.text[t.start:t.end]...)

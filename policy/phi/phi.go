@@ -198,8 +198,7 @@ func (s *scan) attachment(ctx context.Context, i int, a policy.Attachment) {
 	text, err := policy.Extract(ctx, a, s.d.extractors...)
 	if err != nil {
 		s.doc.unread++
-		var e *policy.ExtractError
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*policy.ExtractError](err); ok {
 			s.addCode(e.Code)
 		} else {
 			s.addCode(CodeUnread)
@@ -246,15 +245,9 @@ func (s *scan) verdict(c *policy.Content, all bool) policy.Classification {
 // findings turns the hits into the public form, ordered by field and place,
 // without those inside others of the same type.
 func (s *scan) findings(c *policy.Content) []policy.Finding {
-	slices.SortStableFunc(s.hits, func(a, b hit) int {
-		switch {
-		case a.field != b.field:
-			return int(a.field) - int(b.field)
-		case a.start != b.start:
-			return int(a.start) - int(b.start)
-		}
-		return int(b.end) - int(a.end)
-	})
+	if !slices.IsSortedFunc(s.hits, byPlace) {
+		slices.SortStableFunc(s.hits, byPlace)
+	}
 	out := make([]policy.Finding, 0, len(s.hits))
 	names := fieldNames(c)
 	for i, h := range s.hits {
@@ -266,6 +259,16 @@ func (s *scan) findings(c *policy.Content) []policy.Finding {
 		out = append(out, policy.Finding{Field: names.of(h.field), Type: h.kind.String(), Start: int(h.start), End: int(h.end)})
 	}
 	return out
+}
+
+func byPlace(a, b hit) int {
+	switch {
+	case a.field != b.field:
+		return int(a.field) - int(b.field)
+	case a.start != b.start:
+		return int(a.start) - int(b.start)
+	}
+	return int(b.end) - int(a.end)
 }
 
 // String says nothing of the host's terms.

@@ -1,6 +1,8 @@
 package phi
 
 import (
+	"slices"
+
 	"github.com/phimail/sdk/policy/phi/internal/vocab"
 )
 
@@ -45,8 +47,8 @@ type scan struct {
 	mode    letters
 	from    int // the first hit of the part that is read
 	names   [64]uint64
-	known   int    // how many of names are used
-	filter  uint64 // a bit for each of them, by its hash
+	known   int        // how many of names are used
+	filter  [64]uint64 // a bit for each of them, by its hash
 	words   [64]uint64
 	buf     []byte
 	codes   []string
@@ -225,11 +227,6 @@ func (s *scan) addRange(k Type, start, end uint32, r role) {
 	s.doc.found(k, r)
 }
 
-// bytes are the characters of the tokens from i up to j.
-func (s *scan) bytes(i, j int) []byte {
-	return s.r.text[s.r.tokens[i].start:s.r.tokens[j-1].end]
-}
-
 // is says whether token i is this sign.
 func (s *scan) is(i int, c byte) bool {
 	t := &s.r.tokens[i]
@@ -245,21 +242,16 @@ func (s *scan) touches(i int) bool {
 func (s *scan) learn(h uint64) {
 	if s.known < len(s.names) && !s.isLearnt(h) {
 		s.names[s.known] = h
-		s.filter |= 1 << (h >> 58)
+		s.filter[h>>58] |= 1 << (h >> 52 & 63)
 		s.known++
 	}
 }
 
 func (s *scan) isLearnt(h uint64) bool {
-	if s.filter>>(h>>58)&1 == 0 {
+	if s.filter[h>>58]>>(h>>52&63)&1 == 0 {
 		return false
 	}
-	for _, n := range s.names[:s.known] {
-		if n == h {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.names[:s.known], h)
 }
 
 // first says whether a word is seen for the first time in this message. It

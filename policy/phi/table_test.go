@@ -171,7 +171,7 @@ func fullWidth(s string) string {
 func wrapped(s string) string {
 	var b strings.Builder
 	n := 0
-	for _, w := range strings.Split(s, " ") {
+	for w := range strings.SplitSeq(s, " ") {
 		if n > 0 && n+len(w) > 40 {
 			b.WriteByte('\n')
 			n = 0

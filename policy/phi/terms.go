@@ -1,6 +1,7 @@
 package phi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -282,7 +283,7 @@ func (d *Detector) allowed(v []byte, k Type) bool {
 		return false
 	}
 	if k == TypeEmail && len(a.domains) > 0 {
-		if at := strings.LastIndexByte(string(v), '@'); at >= 0 && a.domains[strings.ToLower(string(v[at+1:]))] {
+		if at := bytes.LastIndexByte(v, '@'); at >= 0 && a.domains[strings.ToLower(string(v[at+1:]))] {
 			return true
 		}
 	}

@@ -72,7 +72,7 @@ func makeClasses() (t [256]uint8) {
 	return t
 }
 
-const recentWords = 2048
+const recentWords = 512
 
 type lookedUp struct {
 	hash  uint64
@@ -80,7 +80,7 @@ type lookedUp struct {
 }
 
 func (r *reader) lookup(h uint64) vocab.Entry {
-	c := &r.recent[(h*0x9e3779b97f4a7c15)>>(64-11)]
+	c := &r.recent[(h*0x9e3779b97f4a7c15)>>(64-9)]
 	if c.hash != h {
 		c.hash, c.entry = h, vocab.Lookup(h)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,13 +17,14 @@ import (
 
 // collector gathers what is known of each word and phrase.
 type collector struct {
-	entries map[string]vocab.Entry // by words, joined by a space
-	spelled []string
-	stems   []stem
-	lexicon []string        // English words
-	borne   map[string]bool // common names
-	zips    []int
-	areas   []int
+	entries  map[string]vocab.Entry // by words, joined by a space
+	spelled  []string
+	stems    []stem
+	lexicon  []string // English words
+	frequent map[string]bool
+	borne    map[string]bool // common names
+	zips     []int
+	areas    []int
 }
 
 // stem is the beginning of a family of words.
@@ -32,7 +34,7 @@ type stem struct {
 }
 
 func newCollector() *collector {
-	return &collector{entries: map[string]vocab.Entry{}, borne: map[string]bool{}}
+	return &collector{entries: map[string]vocab.Entry{}, borne: map[string]bool{}, frequent: map[string]bool{}}
 }
 
 // fold lowers s and takes its accents off, as the detector does.
@@ -174,11 +176,11 @@ func section(s string) (set vocab.Set, label vocab.Label, err error) {
 	if label != 0 || set != 0 {
 		return set, label, nil
 	}
-	return 0, 0, fmt.Errorf("an empty section")
+	return 0, 0, errors.New("an empty section")
 }
 
 func (c *collector) build() ([]byte, error) {
-	s := &vocab.Source{Terms: map[uint64]vocab.Entry{}, ZIPs: c.zips, Areas: c.areas}
+	s := &vocab.Source{Terms: map[uint64]vocab.Entry{}, Hot: map[uint64]bool{}, ZIPs: c.zips, Areas: c.areas}
 	for key, e := range c.entries {
 		w := strings.Split(key, " ")
 		h := vocab.Hash(w[0])
@@ -189,6 +191,10 @@ func (c *collector) build() ([]byte, error) {
 			return nil, fmt.Errorf("%q has the hash of another", key)
 		}
 		s.Terms[h] = e
+		// Words of health and of grammar, and the commonest of English.
+		if e.Set&^(vocab.First|vocab.Last|vocab.City|vocab.Common|vocab.Starts|vocab.Prefix|vocab.Eponym) != 0 || e.Label != 0 || c.frequent[key] || len(w) > 1 && e.Set&vocab.City == 0 {
+			s.Hot[h] = true
+		}
 	}
 	for _, w := range c.spelled {
 		if len(w) >= 7 {

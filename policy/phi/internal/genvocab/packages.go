@@ -147,6 +147,9 @@ func (c *collector) english(dir string) error {
 				case c.borne[w] && (size >= "40" || plainNames[w]):
 					// Sooner a name than a rare word.
 				case size < "55":
+					if size < "35" {
+						c.frequent[w] = true
+					}
 					c.add(w, vocab.Common, 0)
 					n++
 					fallthrough

@@ -10,6 +10,8 @@ import (
 type Source struct {
 	// Terms are words and phrases by their hash.
 	Terms map[uint64]Entry
+	// Hot are those of them that texts are mostly made of.
+	Hot map[uint64]bool
 	// Spelled are single words, in lower case, that are also found misspelt.
 	Spelled []string
 	ZIPs    []int
@@ -45,26 +47,28 @@ func Build(s *Source) ([]byte, error) {
 	if len(entries) >= 1<<indexBits {
 		return nil, fmt.Errorf("vocab: %d kinds of entries are more than fit", len(entries))
 	}
-	slots := make([]uint32, 1<<slotBits)
-	if len(hashes) > len(slots)*6/10 {
-		return nil, fmt.Errorf("vocab: %d terms are too many for %d slots", len(hashes), len(slots))
-	}
+	var hot, cold []uint64
 	for _, h := range hashes {
-		slot, finger := slotOf(h)
-		for slots[slot] != 0 {
-			if slots[slot]>>indexBits == finger {
-				return nil, fmt.Errorf("vocab: two terms share slot %d and fingerprint; change the hash", slot)
-			}
-			slot = (slot + 1) & (len(slots) - 1)
+		if s.Hot[h] {
+			hot = append(hot, h)
+		} else {
+			cold = append(cold, h)
 		}
-		slots[slot] = finger<<indexBits | uint32(index[s.Terms[h]])
+	}
+	hotSlots, err := place(hot, hotBits, index, s.Terms)
+	if err != nil {
+		return nil, err
+	}
+	slots, err := place(cold, slotBits, index, s.Terms)
+	if err != nil {
+		return nil, err
 	}
 	spelled, pool, err := buildSpelled(s.Spelled)
 	if err != nil {
 		return nil, err
 	}
 	out := []byte(magic)
-	out = appendNumbers(out, slots)
+	out = appendNumbers(appendNumbers(out, hotSlots), slots)
 	out = append(out, bits(s.ZIPs, zipBytes)...)
 	out = append(out, bits(s.Areas, areaBytes)...)
 	out = appendNumbers(out, spelled)
@@ -73,6 +77,26 @@ func Build(s *Source) ([]byte, error) {
 		out = append(binary.LittleEndian.AppendUint64(out, uint64(e.Set)), byte(e.Label))
 	}
 	return append(out, pool...), nil
+}
+
+// place puts terms into a table of two to the power of bits of slots.
+func place(hashes []uint64, bits int, index map[Entry]int, terms map[uint64]Entry) ([]uint32, error) {
+	slots := make([]uint32, 1<<bits)
+	if len(hashes) > len(slots)*6/10 {
+		return nil, fmt.Errorf("vocab: %d terms are too many for %d slots", len(hashes), len(slots))
+	}
+	for _, h := range hashes {
+		slot, finger := slotOf(h)
+		slot >>= slotBits - bits
+		for slots[slot] != 0 {
+			if slots[slot]>>indexBits == finger {
+				return nil, fmt.Errorf("vocab: two terms share slot %d and fingerprint; change the hash", slot)
+			}
+			slot = (slot + 1) & (len(slots) - 1)
+		}
+		slots[slot] = finger<<indexBits | uint32(index[terms[h]])
+	}
+	return slots, nil
 }
 
 func appendNumbers(out []byte, numbers []uint32) []byte {

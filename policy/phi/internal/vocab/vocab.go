@@ -119,21 +119,24 @@ type Entry struct {
 //go:embed vocab.bin
 var table string
 
-// The table: a magic of 8 bytes, the slots of 4 bytes, the ZIP codes and area
+// The table: a magic of 8 bytes, the slots of 4 bytes (twice), the ZIP codes and area
 // codes as bits, the spelling table's slots, the entries of 9 bytes after their
 // number, the texts of the spelling table. All little-endian; all but the last
 // two of fixed size, so that a look-up knows where to look.
 const (
-	magic     = "phivoc03"
+	magic     = "phivoc04"
 	entrySize = 9
 	indexBits = 12
-	// slotBits: there are two to the power of it of slots.
+	// There are two to the power of these of slots: for the words that make most
+	// of a text, few enough for a processor's cache, and for all others.
+	hotBits   = 16
 	slotBits  = 18
 	zipBytes  = 100000 / 8
 	areaBytes = 1000 / 8
 	spellBits = 15
 
-	slotsAt   = 8
+	hotAt     = 8
+	slotsAt   = hotAt + 4<<hotBits
 	zipsAt    = slotsAt + 4<<slotBits
 	areasAt   = zipsAt + zipBytes
 	spellAt   = areasAt + areaBytes
@@ -176,10 +179,20 @@ func slotOf(h uint64) (slot int, finger uint32) {
 // Lookup returns the entry of a word or phrase by its hash; the zero Entry if it
 // is not in the vocabulary.
 func Lookup(h uint64) Entry {
-	const mask = 1<<slotBits - 1
 	slot, finger := slotOf(h)
+	const hotMask, mask = 1<<hotBits - 1, 1<<slotBits - 1
+	hot := table[hotAt:slotsAt]
+	for at := slot >> (slotBits - hotBits); ; at = (at + 1) & hotMask {
+		v := u32(hot, at*4)
+		if v == 0 {
+			break
+		}
+		if v>>indexBits == finger {
+			return entry(int(v & (1<<indexBits - 1)))
+		}
+	}
 	slots := table[slotsAt:zipsAt]
-	for {
+	for ; ; slot = (slot + 1) & mask {
 		v := u32(slots, slot*4)
 		if v == 0 {
 			return Entry{}
@@ -187,7 +200,6 @@ func Lookup(h uint64) Entry {
 		if v>>indexBits == finger {
 			return entry(int(v & (1<<indexBits - 1)))
 		}
-		slot = (slot + 1) & mask
 	}
 }
 

@@ -195,7 +195,7 @@ type offered struct {
 func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCache) {
 	r := &p.recipients[i]
 	why := RecipientError{Class: ErrPolicy, Status: Refused, Code: CodeNoMode}
-	var against []string
+	var against, tried []string
 	for _, mode := range v.Modes {
 		var err error
 		switch {
@@ -210,10 +210,12 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 			continue
 		}
 		if err == nil {
+			r.reason = strings.Join(append([]string{r.reason}, tried...), "; not by ")
 			return
 		}
 		not := recipientError(i, err)
 		against = append(against, mode.String()+": "+not.words())
+		tried = append(tried, against[len(against)-1])
 		// What may pass outweighs what will not: a later attempt may find this
 		// mode possible.
 		if why.Status != Deferred {

@@ -99,6 +99,21 @@ func TestAChangedKeyIsThePolicysToJudge(t *testing.T) {
 	}
 }
 
+// A plan says of the modes that were set up why they were not taken.
+func TestAPlanSaysWhyOtherModesWereNotPossible(t *testing.T) {
+	t.Parallel()
+	none := &sealer{mode: "smime", find: func(mail.Address) (crypt.Key, error) { return crypt.Key{}, &crypt.Error{Reason: crypt.ErrExpired} }}
+	w := newWorld(t, func(c *phimail.Config) { c.Sealers = []crypt.Sealer{none, discovering("")} })
+	plan, err := w.client.Plan(t.Context(), reminder("ada@patient.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "sealed to the key f1; not by smime: the recipient's key has expired; get a new one from them"
+	if r := plan.Receipt().Recipients[0]; r.Mode != policy.PGP || r.Reason != want {
+		t.Errorf("%s: %s", r.Mode, r.Reason)
+	}
+}
+
 func TestAChangedKeyIsHeldForReview(t *testing.T) {
 	t.Parallel()
 	w := newWard(t, func(c *phimail.Config) {

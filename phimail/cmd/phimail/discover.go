@@ -119,19 +119,18 @@ func (e *examination) discover(_ context.Context, c *config) {
 	case !d.on():
 		e.note(name, checkWarn, "wkd, openpgpkey and smimea are off: nothing is looked for", "switch one on, or remove the block")
 	default:
-		found, err := e.app.discovery(c)
-		if err != nil {
+		if _, err := e.app.discovery(c); err != nil {
 			walk(err, func(err error) {
 				e.note(faultName(name, err), checkFail, err.Error(), "correct the configuration, or the file")
 			})
 			return
 		}
-		if l, err := e.app.openLookups(c, d.resolver, d.caFile, d.port.v, d.allowPrivate.v); err == nil && !l.resolver.Trusted() && (d.openpgpkey.v || d.smimea.v) {
+		l, err := e.app.openLookups(c, d.resolver, d.caFile, d.port.v, d.allowPrivate.v)
+		if err == nil && !l.resolver.Trusted() && (d.openpgpkey.v || d.smimea.v) {
 			e.note(name, checkWarn, "the resolver is not on this machine, so what it says of DNSSEC does not count and keys from the DNS are never used",
 				"run a validating resolver such as Unbound on a loopback address")
 			return
 		}
-		_ = found
 		e.note(name, checkOK, "keys are looked for, which tells others who is written to; those that are used are pinned in "+c.path(d.pins), "")
 	}
 }

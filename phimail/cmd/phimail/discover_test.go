@@ -90,7 +90,7 @@ func TestAKeyOfTheDirectoryIsUsedAndPinned(t *testing.T) {
 	}
 	r := w.send(t, dana)
 	r.want(t, exitOK, "")
-	if o := r.outcomes(t)[0]; o.Evidence.Key_source != "wkd" || o.Evidence.Fingerprints[0] != first.Fingerprint() || !strings.Contains(w.pins(t), first.Fingerprint()) {
+	if o := r.outcomes(t)[0]; o.Evidence.KeySource != "wkd" || o.Evidence.Fingerprints[0] != first.Fingerprint() || !strings.Contains(w.pins(t), first.Fingerprint()) {
 		t.Errorf("%s, pins %s", r.stdout, w.pins(t))
 	}
 	if opened, err := w.open(t, w.delivered(t)[0], first); err != nil || !bytes.Contains(opened.Entity, []byte("midnight")) {
@@ -178,7 +178,7 @@ func TestAKeyOfTheZoneNeedsDNSSEC(t *testing.T) {
 	w.dns.Secure("patient.example")
 	r := w.send(t, dana)
 	r.want(t, exitOK, "")
-	if o := r.outcomes(t)[0]; o.Evidence.Key_source != "openpgpkey" || len(w.delivered(t)) != 1 {
+	if o := r.outcomes(t)[0]; o.Evidence.KeySource != "openpgpkey" || len(w.delivered(t)) != 1 {
 		t.Errorf("%s", r.stdout)
 	}
 	if w.web.Requests() != nil {
@@ -195,7 +195,7 @@ func TestFilesComeBeforeWhatIsFound(t *testing.T) {
 	w.edit(t, "sign_key:", "keys: [recipients.asc], sign_key:")
 	r := w.send(t, dana)
 	r.want(t, exitOK, "")
-	if o := r.outcomes(t)[0]; o.Evidence.Key_source != "file" || w.pins(t) != "" || len(w.web.Requests()) > 0 {
+	if o := r.outcomes(t)[0]; o.Evidence.KeySource != "file" || w.pins(t) != "" || len(w.web.Requests()) > 0 {
 		t.Errorf("%s", r.stdout)
 	}
 }
@@ -220,7 +220,7 @@ func TestACertificateOfTheZoneIsUsedAndPinned(t *testing.T) {
 	w.dns.Secure("patient.example")
 	r := w.send(t, dana)
 	r.want(t, exitOK, "")
-	if o := r.outcomes(t)[0]; o.Evidence.Key_source != "smimea" || o.Mode != "smime" || !strings.Contains(w.pins(t), o.Evidence.Fingerprints[0]) {
+	if o := r.outcomes(t)[0]; o.Evidence.KeySource != "smimea" || o.Mode != "smime" || !strings.Contains(w.pins(t), o.Evidence.Fingerprints[0]) {
 		t.Errorf("%s, pins %s", r.stdout, w.pins(t))
 	}
 	publish(second)

@@ -90,7 +90,8 @@ func (e *examination) keysFor(ctx context.Context, c *config, sealer crypt.Seale
 func (e *examination) pgpSigner(ctx context.Context, c *config, files *pgp.SignerFiles) {
 	const name = "pgp.sign_key"
 	if files == nil {
-		e.note(name, checkWarn, `nothing is signed inside, and the record says "none": recipients can't tell who wrote it`, "make a key for the From address and set sign_key")
+		e.note(name, checkWarn, `nothing is signed inside, and the record says "none": recipients can't tell who wrote it`,
+			"make a key for the From address and set sign_key")
 		return
 	}
 	signer, err := pgp.NewSigner(pgp.SignerConfig{Keys: files, Clock: e.app.now})

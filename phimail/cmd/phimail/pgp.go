@@ -47,7 +47,7 @@ func (c *config) checkPGP(s *strict) {
 		return
 	}
 	if len(m.keys) == 0 && !c.discover.openPGP() && c.signClear.v != "pgp" {
-		s.faultf(m.line, "pgp.keys", "missing; name the files and directories with recipients' keys: keys: [recipients.asc]")
+		s.faultf(m.line, "pgp.keys", "missing; name the files and directories with recipients' keys, as in pgp: {keys: [recipients.asc]}")
 	}
 	for i := range m.keys {
 		if m.keys[i].v == "" {

@@ -97,18 +97,22 @@ func (d *desk) open(t *testing.T, message []byte, as *pgptest.Key) (*pgp.Opened,
 }
 
 type outcome struct {
-	Address, Mode, Status, Code, Reason string
-	Evidence                            struct {
-		Container    string
-		Fingerprints []string
-		Key_source   string //nolint:revive,stylecheck // the receipt's name
-		Signed       string
-	}
+	Address  string `json:"address"`
+	Mode     string `json:"mode"`
+	Status   string `json:"status"`
+	Code     string `json:"code"`
+	Reason   string `json:"reason"`
+	Evidence struct {
+		Fingerprints []string `json:"fingerprints"`
+		KeySource    string   `json:"key_source"`
+	} `json:"evidence"`
 }
 
 func (r result) outcomes(t *testing.T) []outcome {
 	t.Helper()
-	var receipt struct{ Recipients []outcome }
+	var receipt struct {
+		Recipients []outcome `json:"recipients"`
+	}
 	if err := json.Unmarshal([]byte(r.stdout), &receipt); err != nil {
 		t.Fatalf("%v: %s", err, r.stdout)
 	}

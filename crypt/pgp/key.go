@@ -30,6 +30,9 @@ type parsed struct {
 func (p *parsed) add(k *PublicKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.keys[string(k.data)] == k {
+		return
+	}
 	if len(p.keys) >= maxParsed {
 		clear(p.keys)
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/phimail/sdk/audit"
 	"github.com/phimail/sdk/crypt/pgp"
 	"github.com/phimail/sdk/crypt/pgp/pgptest"
 )
@@ -311,3 +313,30 @@ func TestDoctorLooksAtOpenPGP(t *testing.T) {
 
 // senders is a fixed pgp.PublicKeySource.
 type senders []*pgp.PublicKey
+
+func TestSignClearByPGPIsVerifiedAndOnRecord(t *testing.T) {
+	t.Parallel()
+	us := pgptest.New(pgptest.Curve25519, clinic, pgptest.Options{})
+	w := newWard(t, officeOptions{more: "modes: [tls]\nsign_clear: pgp\npgp: {sign_key: us.asc}\n"}, "")
+	w.put(t, "us.asc", us.Secret(""))
+	w.editConfig(t, "smime:", "#smime:")
+	r := world{stdin: "To: " + dana + "\nSubject: zq9subject\n\nzq9body\n"}.run(t, "send", "-config", w.config, "-t")
+	r.want(t, exitOK, "")
+	reader, err := pgp.NewReader(pgp.ReaderConfig{Senders: senders{us.Public()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := w.relay.Messages()[0].Data
+	opened, err := reader.Read(t.Context(), bytes.NewReader(message))
+	if err != nil || !opened.SignedBy(mail.Address{Address: clinic}) || !bytes.Contains(opened.Entity, []byte("zq9body")) || !bytes.Contains(opened.Entity, []byte(`hp="clear"`)) {
+		t.Errorf("%v, %v", opened, err)
+	}
+	if _, err := reader.Read(t.Context(), bytes.NewReader(bytes.Replace(message, []byte("zq9body"), []byte("zq9bodY"), 1))); err == nil {
+		t.Error("an altered message is verified")
+	}
+	for _, o := range of(w.events(t), audit.KindOutcome) {
+		if o.Container != "multipart-signed" || o.Signed != "ed25519/sha-256:"+us.Fingerprint() || o.Mode != "tls" {
+			t.Errorf("on record is %+v", o)
+		}
+	}
+}

@@ -130,6 +130,9 @@ func (p *Plan) report(attempt string) (*Receipt, error) {
 		if r.mode == policy.Escrow {
 			receipt.Recipients[i].Evidence.Seal.Factor = string(escrow.Factor(r.key.Form).For(r.access))
 		}
+		if attempt == "" {
+			receipt.Recipients[i].Explanation = p.Explain(i)
+		}
 		if r.stop != nil {
 			receipt.Recipients[i].fail(r.stop)
 			receipt.Recipients[i].Reason = r.reason

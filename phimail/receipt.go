@@ -75,6 +75,9 @@ type Outcome struct {
 	// anything of the message, the address or a peer.
 	Code   string
 	Reason string
+	// Explanation says, in the receipt of a Plan, which rule decided what and
+	// what would change it; see [Plan.Explain].
+	Explanation []string
 	// HoldID names the message in the store of held messages, if Status is
 	// Held.
 	HoldID string

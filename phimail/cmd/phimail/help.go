@@ -108,7 +108,8 @@ The exit code says what became of the message: see phimail help exit.
 
 const helpPlan = `
 plan sends and records nothing: it says what send would do now. The status of a
-recipient who would be sent to is "planned", and "reason" says why.
+recipient who would be sent to is "planned", and "reason" says why. "explanation"
+lists the rules that decided, the facts that they rest on, and what would change it.
 `
 
 const helpClassify = `usage: phimail classify [-config FILE] [-values] < message.eml

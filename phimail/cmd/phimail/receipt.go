@@ -72,6 +72,8 @@ type recipientJSON struct {
 	// EscrowID names the escrow item; Passcode is its second factor, to be told
 	// by another way than e-mail. The passcode is nowhere else.
 	EscrowID string `json:"escrow_id,omitempty"`
+	// Explanation is of plan: the rules, their facts, and what would change it.
+	Explanation []string `json:"explanation,omitempty"`
 	// HoldID names a message that was kept for review.
 	HoldID   string `json:"hold_id,omitempty"`
 	Passcode string `json:"passcode,omitempty"`
@@ -132,7 +134,7 @@ func recipientOf(o *phimail.Outcome) recipientJSON {
 		},
 	}
 	r.EscrowID, r.Passcode = e.Seal.EscrowID, o.Passcode
-	r.HoldID = o.HoldID
+	r.HoldID, r.Explanation = o.HoldID, o.Explanation
 	if o.Mode == policy.TLS {
 		r.Evidence.Need = e.Need.String()
 		r.Evidence.domain(e.Domain())

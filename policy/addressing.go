@@ -95,11 +95,14 @@ func (a addressing) looksAlike(f *Facts, domain string) bool {
 func (a addressing) Doc() Doc {
 	return Doc{
 		Name: "addressing", Title: "Misaddressing guard",
-		What: "Stops a message to a domain that is one letter away from a known one (the host's own, partners', those of large mail providers) or made of letters that look the same; " +
+		What: "Stops a message to a domain that is one letter away from a known one (the host's own, partners', those of large mail providers) or " +
+			"made of letters that look the same; " +
 			"to an address that is not on the patient's list, where there is one; and, where asked for, to an address that nobody has verified.",
 		Source:  "45 CFR 164.530(c), 164.514(h): verification of identity",
 		Default: "Refuse look-alike domains and addresses that are missing on a patient's list. That every address is verified is not asked for.",
-		Change:  "Addressing.Known, Domains.Partners, Addressing.RequireVerified; Addressing.Doubtful holds instead of refusing; records of the kinds verified-address and patient-address.",
-		Setting: fmt.Sprintf("known %q, verified %t, doubtful %s, internal %q, partners %q", a.o.Known, a.o.RequireVerified, a.o.Doubtful, a.internal, a.partners),
+		Change: "Addressing.Known, Domains.Partners, Addressing.RequireVerified; Addressing.Doubtful holds instead of refusing; records of the " +
+			"kinds verified-address and patient-address.",
+		Setting: fmt.Sprintf("known %q, verified %t, doubtful %s, internal %q, partners %q",
+			a.o.Known, a.o.RequireVerified, a.o.Doubtful, a.internal, a.partners),
 	}
 }

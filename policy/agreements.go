@@ -61,7 +61,8 @@ func (a agreements) party(f *Facts, p *Party) Ruling {
 func (a agreements) Doc() Doc {
 	return Doc{
 		Name: "agreements", Title: "Business associate agreements",
-		What: "Every party that sees PHI (the provider of the transport, a remote classifier or store, whoever sends codes) has a business associate agreement on record that is signed and in date; an expired one refuses. " +
+		What: "Every party that sees PHI (the provider of the transport, a remote classifier or store, whoever sends codes) has a business " +
+			"associate agreement on record that is signed and in date; an expired one refuses. " +
 			"This holds for encrypted messages too: the provider still sees who writes to whom.",
 		Source:  "45 CFR 164.502(e), 164.504(e), 164.308(b)",
 		Default: "On. A transport without a named provider is the host's own. No region is asked for.",

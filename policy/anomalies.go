@@ -59,9 +59,10 @@ func (a anomalies) Judge(f *Facts, i int) Ruling {
 func (a anomalies) Doc() Doc {
 	return Doc{
 		Name: "anomalies", Title: "Unusual size and rate",
-		What:    "Holds a message that is larger, or one more of a sender, tenant or recipient in too short a time, than what is usual.",
-		Source:  "45 CFR 164.308(a)(1)(ii)(D), 164.312(b): activity review",
-		Default: "32 MiB; 20,000 recipients of an actor and 100,000 of a tenant in an hour; 100 messages to an address in a day. Rates count where the host supplies Config.Counter.",
+		What:   "Holds a message that is larger, or one more of a sender, tenant or recipient in too short a time, than what is usual.",
+		Source: "45 CFR 164.308(a)(1)(ii)(D), 164.312(b): activity review",
+		Default: "32 MiB; 20,000 recipients of an actor and 100,000 of a tenant in an hour; 100 messages to an address in a day. Rates count where " +
+			"the host supplies Config.Counter.",
 		Change:  "Anomalies; Anomalies.Refuse refuses instead of holding.",
 		Setting: fmt.Sprintf("%+v", a.o),
 	}

@@ -16,7 +16,8 @@ func (k keyChange) Judge(f *Facts, i int) Ruling {
 func (k keyChange) Doc() Doc {
 	return Doc{
 		Name: ruleKeyChange, Title: "A recipient's key changed",
-		What:    "A key that was discovered on the net and is not the one that was seen before may be an attacker's. Nothing is encrypted to it until somebody has looked.",
+		What: "A key that was discovered on the net and is not the one that was seen before may be an attacker's. Nothing is encrypted to it " +
+			"until somebody has looked.",
 		Source:  "45 CFR 164.312(d): authentication of whom the message is for",
 		Default: "Refuse.",
 		Change:  "KeyChange holds instead of refusing.",

@@ -32,7 +32,8 @@ func (m marketing) Judge(f *Facts, i int) Ruling {
 		out = out.And(refuse("marketing", "postal-address", "MarketingMail.PostalAddress", fact, "no postal address is set up"))
 	}
 	if deceptive(f) {
-		out = out.And(refuse("marketing", "deceptive-subject", "a subject that says what the message is about", fact, "the subject is empty or poses as a reply"))
+		out = out.And(refuse("marketing", "deceptive-subject", "a subject that says what the message is about",
+			fact, "the subject is empty or poses as a reply"))
 	}
 	if f.OneClick {
 		return out.And(m.footer(""))
@@ -100,7 +101,8 @@ func deceptive(f *Facts) bool {
 func (m marketing) Doc() Doc {
 	return Doc{
 		Name: "marketing", Title: "Commercial mail",
-		What: "Mail of the marketing stream or for the purpose of marketing carries the sender's postal address and a way to opt out with one click, in the body and in the header, goes to one recipient a message, " +
+		What: "Mail of the marketing stream or for the purpose of marketing carries the sender's postal address and a way to opt out with one " +
+			"click, in the body and in the header, goes to one recipient a message, " +
 			"and has a subject that is not empty and does not pose as a reply.",
 		Source:  "CAN-SPAM: 15 U.S.C. 7704(a)(2), (3), (5), 16 CFR 316.5; RFC 8058",
 		Default: "On. Without a postal address and a link to opt out, commercial mail is refused.",

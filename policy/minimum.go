@@ -84,10 +84,13 @@ func (l *Limit) judge(f *Facts) Ruling {
 func (m minimum) Doc() Doc {
 	return Doc{
 		Name: "minimum-necessary", Title: "Minimum necessary",
-		What:   "Limits, by purpose, how many attachments, recipients and bytes a message with PHI may have, and which specially protected categories it may hold.",
+		What: "Limits, by purpose, how many attachments, recipients and bytes a message with PHI may have, and which specially protected " +
+			"categories it may hold.",
 		Source: "45 CFR 164.502(b), 164.514(d); 42 CFR 2.13(a)",
-		Default: "Treatment and what goes to the individual are not limited (164.502(b)(2)). Payment: 10 attachments, 10 recipients, no mental health, genetic or reproductive information. " +
-			"Operations: 10 attachments, 20 recipients, none of the categories but what concerns minors. Marketing: 3 attachments, 1 recipient, no category. Unspecified: 20 attachments, 100 recipients.",
+		Default: "Treatment and what goes to the individual are not limited (164.502(b)(2)). Payment: 10 attachments, 10 recipients, no mental " +
+			"health, genetic or reproductive information. " +
+			"Operations: 10 attachments, 20 recipients, none of the categories but what concerns minors. Marketing: 3 attachments, 1 recipient, no " +
+			"category. Unspecified: 20 attachments, 100 recipients.",
 		Change:  "Minimum holds a Limit for a purpose, in place of the default one; Limit.Over holds instead of refusing.",
 		Setting: fmt.Sprintf("%v", m.limits),
 	}

@@ -20,13 +20,10 @@ func (n naming) Judge(f *Facts, _ int) Ruling {
 	out := Pass()
 	for i := range f.Classification.Findings {
 		field := f.Classification.Findings[i].Field
-		switch {
-		case field == "subject":
+		if field == "subject" {
 			out = out.And(n.subject())
-		default:
-			if k, ok := nameField(field); ok && k < len(f.Attachments) {
-				out = out.And(n.attachment(k))
-			}
+		} else if k, ok := nameField(field); ok && k < len(f.Attachments) {
+			out = out.And(n.attachment(k))
 		}
 	}
 	return out
@@ -66,7 +63,8 @@ func nameField(field string) (int, bool) {
 func (n naming) Doc() Doc {
 	return Doc{
 		Name: "naming", Title: "No PHI in subjects and file names",
-		What: "A subject in which PHI is found is replaced by the neutral one for whoever gets the message by TLS; in the other modes the real subject travels inside and the neutral one " +
+		What: "A subject in which PHI is found is replaced by the neutral one for whoever gets the message by TLS; in the other modes the real " +
+			"subject travels inside and the neutral one " +
 			"stands outside anyway. The name of an attachment in which PHI is found is replaced by a neutral one.",
 		Source:  "45 CFR 164.312(e)(1), 164.530(c): subjects and file names show in notifications, lists and logs",
 		Default: "Replace. What is found depends on the classifier; without one only the neutral subject outside encrypted messages applies.",

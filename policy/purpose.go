@@ -36,7 +36,10 @@ func (p purpose) authorized(f *Facts, r *RecipientFacts, address string) Ruling 
 			out = out.And(refuse("purpose", "authorization", change, "purpose marketing", "no authorization on record"))
 			return
 		}
-		step := Step{Rule: "purpose", Code: "authorized", Effect: "none", Facts: []string{"authorization on record"}, Change: "its withdrawal or expiry", Record: rec.ID}
+		step := Step{
+			Rule: "purpose", Code: "authorized", Effect: "none", Facts: []string{"authorization on record"},
+			Change: "its withdrawal or expiry", Record: rec.ID,
+		}
 		pass := Pass()
 		pass.Steps = []Step{step}
 		out = out.And(pass)
@@ -53,11 +56,13 @@ func (p purpose) authorized(f *Facts, r *RecipientFacts, address string) Ruling 
 func (p purpose) Doc() Doc {
 	return Doc{
 		Name: "purpose", Title: "Purpose and authorization",
-		What: "Treatment, payment, operations and what the individual asked for pass. Marketing with PHI needs a recorded authorization of every patient whom the message is about, and the recipient's opt-in. " +
+		What: "Treatment, payment, operations and what the individual asked for pass. Marketing with PHI needs a recorded authorization of every " +
+			"patient whom the message is about, and the recipient's opt-in. " +
 			"The marketing stream without a stated purpose counts as marketing.",
 		Source:  "45 CFR 164.506(c), 164.508(a)(3), 164.501 (marketing)",
 		Default: "On. Without a store of records nobody has authorized anything, and marketing is refused.",
-		Change:  "Records of the kinds authorization and opt-in. A trusted classifier that finds no PHI makes the authorization needless, and the opt-in not.",
+		Change: "Records of the kinds authorization and opt-in. A trusted classifier that finds no PHI makes the authorization needless, and the " +
+			"opt-in not.",
 		Setting: "-",
 	}
 }

@@ -45,7 +45,8 @@ func (r roles) Judge(f *Facts, _ int) Ruling {
 func (r roles) Doc() Doc {
 	return Doc{
 		Name: "roles", Title: "Roles",
-		What:    "Where roles are listed, only actors in one of them may send PHI, each for the purposes and with the specially protected categories that the role is listed with.",
+		What: "Where roles are listed, only actors in one of them may send PHI, each for the purposes and with the specially protected " +
+			"categories that the role is listed with.",
 		Source:  "45 CFR 164.308(a)(4), 164.312(a)(1), 164.514(d)(2)",
 		Default: "No roles are listed, and every actor may send: phimail does not know your roles.",
 		Change:  "Roles lists them. Once one is listed, all others are refused.",

@@ -59,8 +59,10 @@ func (s special) category(c Category) Ruling {
 func (s special) Doc() Doc {
 	return Doc{
 		Name: "special", Title: "Specially protected categories",
-		What: "Substance use records, psychotherapy notes and mental health, HIV and STI, reproductive and genetic information, and what concerns minors go encrypted to the " +
-			"recipient, or to an escrow page that opens with a second factor, and never readable by TLS alone, also where a patient asked for plain e-mail. " +
+		What: "Substance use records, psychotherapy notes and mental health, HIV and STI, reproductive and genetic information, and what concerns " +
+			"minors go encrypted to the " +
+			"recipient, or to an escrow page that opens with a second factor, and never readable by TLS alone, also where a patient asked for plain " +
+			"e-mail. " +
 			"A message with substance use records carries the statement of 42 CFR 2.32.",
 		Source:  "42 CFR 2.13, 2.32(a); 45 CFR 164.508(a)(2), 164.502(a)(5); state law",
 		Default: "All six categories, as the classifier or a rule of yours finds them; the statement is the short one.",

@@ -78,20 +78,20 @@ func (t *Term) compile() (compiledTerm, error) {
 	c := compiledTerm{Term: *t, code: "term-" + t.Name}
 	switch {
 	case !isCode(t.Name):
-		return c, errors.New("Name must be of letters, digits and hyphens, at most 64")
+		return c, errors.New("the field Name must be of letters, digits and hyphens, at most 64")
 	case len(t.Words) == 0 && t.Pattern == "":
-		return c, errors.New("needs Words or a Pattern")
+		return c, errors.New("it needs Words or a Pattern")
 	case len(t.Words) > maxTermWords:
 		return c, fmt.Errorf("more than %d words", maxTermWords)
 	case len(t.Pattern) > maxPattern:
-		return c, fmt.Errorf("Pattern is longer than %d bytes", maxPattern)
+		return c, fmt.Errorf("the field Pattern is longer than %d bytes", maxPattern)
 	case t.Category > Minors:
-		return c, errors.New("Category is unknown")
+		return c, errors.New("the field Category is unknown")
 	}
 	var words []string
 	for _, w := range t.Words {
 		if w = strings.TrimSpace(w); w == "" || !utf8.ValidString(w) {
-			return c, errors.New("Words has one that is empty or not UTF-8")
+			return c, errors.New("the field Words has one that is empty or not UTF-8")
 		}
 		words = append(words, strings.Join(mapped(strings.Fields(w), regexp.QuoteMeta), `\s+`))
 	}
@@ -102,10 +102,10 @@ func (t *Term) compile() (compiledTerm, error) {
 	if t.Pattern != "" {
 		re, err := regexp.Compile(t.Pattern)
 		if err != nil {
-			return c, errors.New("Pattern is no regular expression")
+			return c, errors.New("the field Pattern is no regular expression")
 		}
 		if re.MatchString("") {
-			return c, errors.New("Pattern matches the empty text, and so everything")
+			return c, errors.New("the field Pattern matches the empty text, and so everything")
 		}
 		c.pattern = append(c.pattern, re)
 	}

@@ -22,7 +22,8 @@ var (
 	stringList = cel.ListType(cel.StringType)
 
 	factTable = []fact{
-		{"message.purpose", cel.StringType, "treatment, payment, operations, marketing, individual, unspecified", func(f *policy.Facts, _ *policy.RecipientFacts) any {
+		{"message.purpose", cel.StringType, "treatment, payment, operations, marketing, individual, " +
+			"unspecified", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			return f.Purpose.String()
 		}},
 		{"message.stream", cel.StringType, "transactional or marketing", func(f *policy.Facts, _ *policy.RecipientFacts) any {
@@ -64,7 +65,8 @@ var (
 		{"message.categories", stringList, "specially protected categories, such as part2_sud", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			return list(values(f.Classification.Special, policy.Category.String))
 		}},
-		{"message.codes", stringList, "the classifier's codes; a term NAME that was found is term-NAME", func(f *policy.Facts, _ *policy.RecipientFacts) any {
+		{"message.codes", stringList, "the classifier's codes; a term NAME that was found is " +
+			"term-NAME", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			return list(f.Classification.Codes)
 		}},
 		{"message.found", stringList, "the types of what was found, such as SSN", func(f *policy.Facts, _ *policy.RecipientFacts) any {
@@ -103,10 +105,12 @@ var (
 		{"recipient.is_patient", cel.BoolType, "whether the recipient is a patient, as the host says", func(_ *policy.Facts, r *policy.RecipientFacts) any {
 			return r.Patient != ""
 		}},
-		{"recipient.records", stringList, "kinds of the records in force about the recipient, such as plain-email", func(f *policy.Facts, r *policy.RecipientFacts) any {
+		{"recipient.records", stringList, "kinds of the records in force about the recipient, such as " +
+			"plain-email", func(f *policy.Facts, r *policy.RecipientFacts) any {
 			return list(recordKinds(f, r))
 		}},
-		{"recipient.provider", cel.StringType, "the party that would carry the message, empty if nobody else", func(_ *policy.Facts, r *policy.RecipientFacts) any {
+		{"recipient.provider", cel.StringType, "the party that would carry the message, empty if nobody " +
+			"else", func(_ *policy.Facts, r *policy.RecipientFacts) any {
 			if r.Offer == nil {
 				return ""
 			}

@@ -133,7 +133,7 @@ func TestRuleFileFaultsHaveLinesAndNoText(t *testing.T) {
 		"alias":           {"parties: &zq9 []\nterms: *zq9\n", "anchors"},
 		"unknown word":    {"rules:\n  - {name: x, then: {modes: [zq9]}}\n", "rules.yaml:2: unknown mode"},
 		"built-in's name": {"rules:\n  - {name: special, then: {refuse: true}}\n", "name"},
-		"pattern":         {"terms:\n  - {name: x, pattern: '(zq9'}\n", "rules.yaml:2: terms[0]: Pattern is no regular expression"},
+		"pattern":         {"terms:\n  - {name: x, pattern: '(zq9'}\n", "rules.yaml:2: terms[0]: the field Pattern is no regular expression"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -152,7 +154,7 @@ type record struct {
 const maxCases = 10_000
 
 // ParseCases reads a file of cases. name is what errors call it. The error joins
-// every [Fault].
+// every [FaultError].
 func ParseCases(name string, data []byte) (*Cases, error) {
 	f := &faults{file: name}
 	c := &Cases{name: name}
@@ -168,7 +170,7 @@ func ParseCases(name string, data []byte) (*Cases, error) {
 
 func (c *Cases) check(f *faults) {
 	if len(c.doc.Cases) == 0 || len(c.doc.Cases) > maxCases {
-		f.add(0, "cases", "must be between 1 and %d", maxCases)
+		f.addf(0, "cases", "must be between 1 and %d", maxCases)
 		return
 	}
 	seen := map[string]bool{}
@@ -177,13 +179,13 @@ func (c *Cases) check(f *faults) {
 		where := fmt.Sprintf("cases[%d]", i)
 		switch n := len(k.Message.To) + len(k.Message.Cc) + len(k.Message.Bcc); {
 		case k.Name.v == "" || seen[k.Name.v]:
-			f.add(k.Name.line, where, "needs a name, and one of its own")
+			f.addf(k.Name.line, where, "needs a name, and one of its own")
 		case n == 0:
-			f.add(k.Name.line, where, "needs a recipient in to, cc or bcc")
+			f.addf(k.Name.line, where, "needs a recipient in to, cc or bcc")
 		case k.Expect.Recipient < 0 || k.Expect.Recipient > n:
-			f.add(k.Name.line, where, "expect.recipient counts the recipients from 1; 0 means all of them")
+			f.addf(k.Name.line, where, "expect.recipient counts the recipients from 1; 0 means all of them")
 		case k.Expect.empty():
-			f.add(k.Name.line, where, "expects nothing; set expect.verdict")
+			f.addf(k.Name.line, where, "expects nothing; set expect.verdict")
 		}
 		seen[k.Name.v] = true
 	}
@@ -371,13 +373,13 @@ func (e *expect) compare(v *policy.Verdict) []string {
 		differ("tls", e.TLS.v.String(), v.TLS.String())
 	}
 	for _, r := range e.Rules {
-		if !contains(v.Rules, r.v) {
+		if !slices.Contains(v.Rules, r.v) {
 			faults = append(faults, "rules: expected "+r.v+" among "+strings.Join(v.Rules, ", "))
 		}
 	}
 	flag := func(what string, want *bool, got bool) {
 		if want != nil {
-			differ(what, fmt.Sprint(*want), fmt.Sprint(got))
+			differ(what, strconv.FormatBool(*want), strconv.FormatBool(got))
 		}
 	}
 	flag("second_factor", e.SecondFactor, v.SecondFactor)
@@ -396,13 +398,4 @@ func (e *expect) compare(v *policy.Verdict) []string {
 		differ("header", fmt.Sprint(texts(*e.Header)), fmt.Sprint(values(v.Header, func(h policy.HeaderField) string { return h.Name })))
 	}
 	return faults
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }

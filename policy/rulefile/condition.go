@@ -70,19 +70,20 @@ func (c *compiler) compile(source string) (func(*policy.Facts, int) (bool, error
 
 // faultOf says where the first error is and of what kind.
 func faultOf(issues *cel.Issues) *conditionFault {
-	for _, e := range issues.Errors() {
-		why := "has wrong types; see the list of facts"
-		switch {
-		case strings.HasPrefix(e.Message, "Syntax error"):
-			why = "is not an expression; check brackets, quotes and operators"
-		case strings.HasPrefix(e.Message, "undeclared reference"):
-			why = "names a fact or function that does not exist; see the list of facts"
-		case strings.Contains(e.Message, "recursion"), strings.Contains(e.Message, "size"):
-			why = "is too long or too deeply nested"
-		}
-		return &conditionFault{max(e.Location.Line()-1, 0), why}
+	if len(issues.Errors()) == 0 {
+		return &conditionFault{0, "is not an expression"}
 	}
-	return &conditionFault{0, "is not an expression"}
+	e := issues.Errors()[0]
+	why := "has wrong types; see the list of facts"
+	switch {
+	case strings.HasPrefix(e.Message, "Syntax error"):
+		why = "is not an expression; check brackets, quotes and operators"
+	case strings.HasPrefix(e.Message, "undeclared reference"):
+		why = "names a fact or function that does not exist; see the list of facts"
+	case strings.Contains(e.Message, "recursion"), strings.Contains(e.Message, "size"):
+		why = "is too long or too deeply nested"
+	}
+	return &conditionFault{max(e.Location.Line()-1, 0), why}
 }
 
 // errCondition hides the library's text, which repeats values.

@@ -12,8 +12,8 @@ import (
 // ErrFile is what every error about a file's content matches.
 var ErrFile = errors.New("rulefile: the file is not valid")
 
-// Fault is one thing wrong with a file. It matches [ErrFile].
-type Fault struct {
+// FaultError is one thing wrong with a file. It matches [ErrFile].
+type FaultError struct {
 	// File is the name that the caller gave.
 	File string
 	// Line counts from 1; 0 means the file as a whole.
@@ -24,7 +24,7 @@ type Fault struct {
 }
 
 // Error names file, line, key and reason, and repeats nothing of the file.
-func (f *Fault) Error() string {
+func (f *FaultError) Error() string {
 	s := f.File
 	if f.Line > 0 {
 		s += ":" + strconv.Itoa(f.Line)
@@ -36,7 +36,7 @@ func (f *Fault) Error() string {
 }
 
 // Is matches ErrFile.
-func (*Fault) Is(target error) bool { return target == ErrFile }
+func (*FaultError) Is(target error) bool { return target == ErrFile }
 
 // faults collects.
 type faults struct {
@@ -44,15 +44,15 @@ type faults struct {
 	list []error
 }
 
-func (f *faults) add(line int, where, format string, args ...any) {
-	f.list = append(f.list, &Fault{f.file, line, where, fmt.Sprintf(format, args...)})
+func (f *faults) addf(line int, where, format string, args ...any) {
+	f.list = append(f.list, &FaultError{f.file, line, where, fmt.Sprintf(format, args...)})
 }
 
 // decode reads data into v, a pointer to a struct, and takes every key that v does
 // not know, every doubled key and every value of the wrong kind for a fault.
 func (f *faults) decode(data []byte, v any) {
 	if len(data) > maxFile {
-		f.add(0, "", "the file is larger than 1 MiB; this can't be a rule file")
+		f.addf(0, "", "the file is larger than 1 MiB; this can't be a rule file")
 		return
 	}
 	var doc yaml.Node
@@ -61,11 +61,11 @@ func (f *faults) decode(data []byte, v any) {
 		return
 	}
 	if doc.Kind == 0 {
-		f.add(0, "", "the file is empty")
+		f.addf(0, "", "the file is empty")
 		return
 	}
 	if n := aliasIn(&doc, 0); n != nil {
-		f.add(n.Line, "", "anchors, aliases and merge keys are not used here, nor deep nesting; write the values out")
+		f.addf(n.Line, "", "anchors, aliases and merge keys are not used here, nor deep nesting; write the values out")
 		return
 	}
 	dec := yaml.NewDecoder(strings.NewReader(string(data)))
@@ -75,7 +75,7 @@ func (f *faults) decode(data []byte, v any) {
 		return
 	}
 	if err := dec.Decode(new(yaml.Node)); err == nil {
-		f.add(0, "", "there must be one YAML document only; remove what follows the line ---")
+		f.addf(0, "", "there must be one YAML document only; remove what follows the line ---")
 	}
 }
 
@@ -101,7 +101,7 @@ func (f *faults) yaml(err error) {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) {
 		line, _ := lineOf(strings.TrimPrefix(err.Error(), "yaml: "))
-		f.add(line, "", "this is not YAML; check the quotes, colons and indentation here")
+		f.addf(line, "", "this is not YAML; check the quotes, colons and indentation here")
 		return
 	}
 	for _, text := range typed.Errors {
@@ -115,7 +115,7 @@ func (f *faults) yaml(err error) {
 		case strings.HasPrefix(rest, ownPrefix):
 			why = strings.TrimPrefix(rest, ownPrefix)
 		}
-		f.add(line, "", "%s", why)
+		f.addf(line, "", "%s", why)
 	}
 }
 

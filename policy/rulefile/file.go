@@ -74,7 +74,7 @@ func (n *notice) notice() policy.Notice {
 const maxRules = 500
 
 // Parse reads a rule file and checks all of it, the conditions too. name is what
-// errors call it. The error joins every [Fault].
+// errors call it. The error joins every [FaultError].
 func Parse(name string, data []byte) (*File, error) {
 	f := &faults{file: name}
 	out := &File{name: name}
@@ -93,7 +93,7 @@ func (out *File) compile(f *faults) {
 	for i := range out.doc.Parties {
 		p := &out.doc.Parties[i]
 		if p.Name.v == "" || p.Role.v == "" {
-			f.add(p.Name.line, fmt.Sprintf("parties[%d]", i), "needs a name and a role, such as transport, classifier, store or codes")
+			f.addf(p.Name.line, fmt.Sprintf("parties[%d]", i), "needs a name and a role, such as transport, classifier, store or codes")
 		}
 	}
 	for i := range out.doc.Terms {
@@ -103,13 +103,13 @@ func (out *File) compile(f *faults) {
 			Category: t.Category.v, Harmless: t.Harmless,
 		}
 		if _, err := policy.NewTerms([]policy.Term{p}); err != nil {
-			f.add(t.Name.line, fmt.Sprintf("terms[%d]", i), "%s", plain(err, "policy: Terms[0]: "))
+			f.addf(t.Name.line, fmt.Sprintf("terms[%d]", i), "%s", plain(err, "policy: Terms[0]: "))
 			continue
 		}
 		out.terms = append(out.terms, p)
 	}
 	if len(out.doc.Rules) > maxRules {
-		f.add(0, "rules", "more than %d", maxRules)
+		f.addf(0, "rules", "more than %d", maxRules)
 		return
 	}
 	if len(out.doc.Rules) == 0 {
@@ -117,7 +117,7 @@ func (out *File) compile(f *faults) {
 	}
 	c, err := newCompiler()
 	if err != nil {
-		f.add(0, "rules", "the expression language could not be set up")
+		f.addf(0, "rules", "the expression language could not be set up")
 		return
 	}
 	for i := range out.doc.Rules {
@@ -139,13 +139,13 @@ func (r *rule) rule(f *faults, c *compiler, where string) policy.Rule {
 		h.Then.TLS = &r.Then.TLS.v
 	}
 	if err := h.Check(); err != nil {
-		f.add(r.Name.line, where, "%s", plain(err, "policy: House: "))
+		f.addf(r.Name.line, where, "%s", plain(err, "policy: House: "))
 		return nil
 	}
 	if r.When.v != "" {
 		when, fault := c.compile(r.When.v)
 		if fault != nil {
-			f.add(r.When.line+fault.line, where+".when", "%s", fault.why)
+			f.addf(r.When.line+fault.line, where+".when", "%s", fault.why)
 			return nil
 		}
 		h.When = when

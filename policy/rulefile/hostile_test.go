@@ -54,7 +54,7 @@ func TestFaultsNameTheLineAndRepeatNothing(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 			continue
 		}
-		var f *rulefile.Fault
+		var f *rulefile.FaultError
 		if !errors.As(err, &f) || c.line > 0 && f.Line != c.line {
 			t.Errorf("%s: line %d, want %d: %v", name, f.Line, c.line, err)
 		}

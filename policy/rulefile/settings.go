@@ -83,21 +83,21 @@ type disclaimer struct {
 func (s *settings) check(f *faults) {
 	for i := range s.Minimum {
 		if !s.Minimum[i].Purpose.set {
-			f.add(0, fmt.Sprintf("settings.minimum-necessary[%d]", i), "needs a purpose")
+			f.addf(0, fmt.Sprintf("settings.minimum-necessary[%d]", i), "needs a purpose")
 		}
 	}
 	m := &s.Marketing
 	if (m.UnsubscribeURL.v == "") != (m.KeyFile.v == "") {
-		f.add(max(m.UnsubscribeURL.line, m.KeyFile.line), "settings.marketing", "unsubscribe_url and key_file belong together; set both or neither")
+		f.addf(max(m.UnsubscribeURL.line, m.KeyFile.line), "settings.marketing", "unsubscribe_url and key_file belong together; set both or neither")
 	}
 	if m.UnsubscribeURL.v != "" && !strings.HasPrefix(m.UnsubscribeURL.v, "https://") {
-		f.add(m.UnsubscribeURL.line, "settings.marketing.unsubscribe_url", "must begin with https://")
+		f.addf(m.UnsubscribeURL.line, "settings.marketing.unsubscribe_url", "must begin with https://")
 	}
 	// The library finds the rest, and names the field.
 	var o policy.Options
 	s.apply(&o)
 	if _, err := policy.New(o); err != nil {
-		f.add(0, "settings", "%s", plain(err, "policy: "))
+		f.addf(0, "settings", "%s", plain(err, "policy: "))
 	}
 }
 

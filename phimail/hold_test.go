@@ -299,7 +299,7 @@ func TestHoldListsHoldNoContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := json.Marshal(list)
+	out, err := json.Marshal(list) //nolint:musttag // as a careless caller would
 	if s := fmt.Sprintf("%v %+v %#v %s", list, list, list, out); err != nil || strings.Contains(s, "marker4711") || strings.Contains(s, "patient.example") {
 		t.Errorf("%s, %v", s, err)
 	}

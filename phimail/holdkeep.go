@@ -49,7 +49,7 @@ func (a *attempt) keep(ctx context.Context) (undo func(), err error) {
 	if err := c.cfg.Hold.Store.Swap(ctx, it.id+bodySuffix, nil, body); err != nil {
 		return nil, holdError(err)
 	}
-	meta, err := json.Marshal(&it.meta)
+	meta, err := json.Marshal(&it.meta) //nolint:musttag // a format of this package, whose names are its own
 	if err != nil {
 		return nil, ErrHoldStore
 	}

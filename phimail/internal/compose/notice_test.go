@@ -105,11 +105,12 @@ func noticed(t *testing.T, raw string) string {
 		t.Fatal(err)
 	}
 	text, html, files := again.Entity.Content()
-	out := "text " + text + "\nhtml " + html + "\n"
+	var out strings.Builder
+	out.WriteString("text " + text + "\nhtml " + html + "\n")
 	for _, f := range files {
-		out += "file " + f.Name + " " + f.ContentType + "\n"
+		out.WriteString("file " + f.Name + " " + f.ContentType + "\n")
 	}
-	return out
+	return out.String()
 }
 
 func TestNoticesInReadyMessages(t *testing.T) {

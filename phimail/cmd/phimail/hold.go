@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,7 +93,7 @@ type holding struct {
 }
 
 func (a *app) hold(ctx context.Context, args []string) error {
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+	if asksHelp(args) {
 		return a.helpOn("hold")
 	}
 	h, helped, err := a.parseHold(args)
@@ -132,6 +133,11 @@ func (a *app) hold(ctx context.Context, args []string) error {
 		err = a.listHeld(ctx, s.client)
 	}
 	return errors.Join(holdFailure(err), s.close(ctx))
+}
+
+// asksHelp reports whether the first word asks for help.
+func asksHelp(args []string) bool {
+	return len(args) > 0 && slices.Contains([]string{"h", "help"}, strings.TrimLeft(args[0], "-")) && args[0][0] == '-'
 }
 
 func (a *app) parseHold(args []string) (h *holding, helped bool, err error) {

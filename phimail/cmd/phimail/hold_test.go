@@ -25,7 +25,7 @@ func reviewed(t *testing.T) *office {
 func heldList(t *testing.T, r result) []heldJSON {
 	t.Helper()
 	var out struct{ Held []heldJSON }
-	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil {
+	if err := json.Unmarshal([]byte(r.stdout), &out); err != nil { //nolint:musttag // "held"
 		t.Fatal(err, r.stdout)
 	}
 	return out.Held

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) policy(ctx context.Context, args []string) error {
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+	if asksHelp(args) {
 		return a.helpOn("policy")
 	}
 	if len(args) == 0 || args[0] != "test" && args[0] != "docs" {
@@ -29,7 +29,7 @@ func (a *app) policy(ctx context.Context, args []string) error {
 	case file == "":
 		return fail(exitUsage, "policy: -config is missing; name the configuration file")
 	case args[0] == "docs" && f.NArg() == 0:
-		return a.policyDocs(file)
+		return a.policyDocs(file) //nolint:contextcheck // a condition has a time limit of its own
 	case args[0] == "docs":
 		return fail(exitUsage, "policy docs takes no other words")
 	case f.NArg() == 0:
@@ -112,7 +112,7 @@ func (a *app) testPolicy(ctx context.Context, c *config, path string, report *te
 		}
 		more = append(more, r)
 	}
-	rules, err := c.loadRules(more...)
+	rules, err := c.loadRules(more...) //nolint:contextcheck // a condition has a time limit of its own
 	if err != nil {
 		return &failure{exitConfig, err}
 	}

@@ -49,7 +49,7 @@ func corpus(t *testing.T) []corpusMail {
 	in.Buffer(nil, 16<<20)
 	for in.Scan() {
 		var m corpusMail
-		if err := json.Unmarshal(in.Bytes(), &m); err != nil {
+		if err := json.Unmarshal(in.Bytes(), &m); err != nil { //nolint:musttag // the corpus has the fields' names in small letters
 			t.Fatalf("line %d of the corpus: %v", len(list)+1, err)
 		}
 		list = append(list, m)

@@ -120,19 +120,29 @@ scan:
 	if s.mode != mixedCase {
 		return s.plainPerson(n, words, initials, sum, first, common)
 	}
+	sure, ok := judgePerson(words, initials, sum, first, unknown, common)
+	if !ok {
+		return 0, false
+	}
+	return n, sure
+}
+
+// judgePerson says whether words with capitals are a person's name, and whether
+// they can hardly be anything else.
+func judgePerson(words, initials, sum int, first bool, unknown, common int) (sure, ok bool) {
 	switch {
 	case words >= 2 && first && common < words:
-		return n, true
+		return true, true
 	case words >= 2 && common == 0 && sum >= 4:
-		return n, unknown < words
+		return unknown < words, true
 	case words >= 2 && sum >= 4 && common < words:
-		return n, false
+		return false, true
 	case words == 1 && initials > 0 && (first || sum >= 2 && common == 0):
-		return n, true
+		return true, true
 	case words == 1 && sum == 3:
-		return n, false
+		return false, true
 	}
-	return 0, false
+	return false, false
 }
 
 // plainPerson judges a name in text without a difference of small and capital

@@ -35,7 +35,7 @@ func (s *scan) numeral(i int) int {
 }
 
 // digits gathers the digits of a number written in groups with hyphens, dots or
-// single spaces: at most most of them. groups has the length of each.
+// single spaces: no more than most of them. groups has the length of each.
 func (s *scan) digits(i, most int) (d []byte, groups [6]uint8, count, n int) {
 	d = s.buf[:0]
 	k := i

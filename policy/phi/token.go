@@ -178,20 +178,7 @@ scan:
 	if digits > 0 {
 		t.kind = mixed
 	}
-	if i-start > 1 {
-		r.words++
-	}
-	switch {
-	case ups == 0:
-	case ups == i-start-digits && i-start > 1:
-		t.flags |= upper
-		r.ups++
-	case classes[text[start]] == cUpper:
-		t.flags |= capital
-		if flags&lineStart == 0 && i-start > 1 {
-			r.caps++
-		}
-	}
+	r.letters(&t, ups, i-start-digits)
 	if i-start > 32 {
 		r.long = true
 	} else {
@@ -213,6 +200,24 @@ scan:
 	}
 	r.tokens = append(r.tokens, t)
 	return i
+}
+
+// letters notes how a word is written: with how many capitals of its letters.
+func (r *reader) letters(t *token, ups, letters int) {
+	if t.end-t.start > 1 {
+		r.words++
+	}
+	switch {
+	case ups == 0:
+	case ups == letters && t.end-t.start > 1:
+		t.flags |= upper
+		r.ups++
+	case classes[r.text[t.start]] == cUpper:
+		t.flags |= capital
+		if t.flags&lineStart == 0 && t.end-t.start > 1 {
+			r.caps++
+		}
+	}
 }
 
 func (r *reader) number(text []byte, i int, flags tokenFlags) int {

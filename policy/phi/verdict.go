@@ -9,7 +9,6 @@ import (
 // endUnit weighs the sentence that ends and goes on with an empty one.
 func (s *scan) endUnit(paragraph bool) {
 	u, d := &s.unit, &s.doc
-	special := u.special
 	if u.disclaim >= 2 || u.disclaim == 1 && u.idents == 0 && u.names == 0 {
 		// "This e-mail may contain protected health information": no word of it
 		// is about anybody.
@@ -66,18 +65,23 @@ func (s *scan) endUnit(paragraph bool) {
 		}
 		d.events += e
 	}
-	d.health += u.health
-	d.weak += u.weak
-	d.kinds |= u.kinds
-	d.special |= special
-	d.article += u.article
-	d.code += u.code
-	d.units++
+	d.sum(u)
 	d.carried = p * 0.6
 	if paragraph {
 		d.carried *= 0.5
 	}
 	*u = unit{}
+}
+
+// sum adds what was found in a sentence.
+func (d *document) sum(u *unit) {
+	d.health += u.health
+	d.weak += u.weak
+	d.kinds |= u.kinds
+	d.special |= u.special
+	d.article += u.article
+	d.code += u.code
+	d.units++
 }
 
 // subject says how surely the sentence is about one person.

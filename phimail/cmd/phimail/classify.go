@@ -73,7 +73,7 @@ func (a *app) classify(ctx context.Context, args []string) error {
 	if c.jsonl && c.flags.NArg() > 0 {
 		return fail(exitUsage, "classify: -jsonl reads standard input; leave out the path")
 	}
-	if err := c.open(a); err != nil {
+	if err := c.open(); err != nil {
 		return err
 	}
 	ctx, stop := a.signals(ctx)
@@ -94,7 +94,7 @@ func (a *app) classify(ctx context.Context, args []string) error {
 }
 
 // open makes the detector of the configuration, or that of the defaults.
-func (c *classifier) open(a *app) (err error) {
+func (c *classifier) open() (err error) {
 	if c.config == "" {
 		c.detector, err = phi.New(phi.Options{})
 		return err

@@ -110,8 +110,9 @@ func TestClassifyDryRunOverFolderAndMailbox(t *testing.T) {
 	sums := world{}.run(t, "classify", "-summary", filepath.Join(dir, "box.mbox"))
 	sums.want(t, exitOK, "")
 	var sum struct {
-		Messages, PHI int
-		Types         map[string]int
+		Messages int            `json:"messages"`
+		PHI      int            `json:"phi"`
+		Types    map[string]int `json:"types"`
 	}
 	if err := json.Unmarshal([]byte(sums.stdout), &sum); err != nil || sum.Messages != 2 || sum.PHI != 1 || sum.Types["MRN"] != 1 {
 		t.Errorf("%v, %s", err, sums.stdout)

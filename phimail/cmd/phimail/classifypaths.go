@@ -168,7 +168,10 @@ func (d *dryRun) add(ctx context.Context, raw []byte, id string) error {
 			return err
 		}
 		d.Unread++
-		line = &classification{ID: id, PHI: true, Score: 1, Special: []string{}, Spans: []span{}, Reasons: []string{"the message can't be read, so it counts as PHI"}, Error: "unread"}
+		line = &classification{
+			ID: id, PHI: true, Score: 1, Special: []string{}, Spans: []span{}, Error: "unread",
+			Reasons: []string{"the message can't be read, so it counts as PHI"},
+		}
 	}
 	if line.PHI {
 		d.PHI++

@@ -23,8 +23,11 @@ func (s *scan) date(i int) (n int, full bool) {
 			for k < i+3 && (s.is(k, ',') || s.is(k, '.') || s.r.tokens[k].kind == word && equalFold(s.r.text[s.r.tokens[k].start:s.r.tokens[k].end], "the")) {
 				k++
 			}
-			if m, ok := s.date(k); m > 0 && s.r.tokens[k].set&vocab.Day == 0 {
-				return k + m - i, ok
+			// Not another day: "Monday Monday ..." would be read to its end each time.
+			if s.r.tokens[k].set&vocab.Day == 0 {
+				if m, ok := s.date(k); m > 0 {
+					return k + m - i, ok
+				}
 			}
 			return 1, false
 		}

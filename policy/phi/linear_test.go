@@ -21,6 +21,26 @@ var crafted = []string{
 	"<p title=\"a&amp;b\" ", "title=\"abc\" ", "photo attached ", "male ", "59-year-old ", "age 92 ", "fingerprint ", "photo ", "confidential ", "may contain ",
 }
 
+// TestCraftedTextCostsNoMoreThanOther holds crafted text against the same amount
+// of varied text.
+func TestCraftedTextCostsNoMoreThanOther(t *testing.T) { //nolint:paralleltest // measures time
+	d := newDetector(t, phi.Options{})
+	const n = 1 << 16
+	usual := &policy.Content{Text: varied(t, n)}
+	for _, unit := range crafted {
+		c := &policy.Content{Text: strings.Repeat(unit, n/len(unit)+1)[:n]}
+		var ratio float64
+		for range 6 { // a busy machine may disturb a measurement, hardly six of them
+			if ratio = float64(fastest(t, d, c)) / float64(fastest(t, d, usual)); ratio <= 5 {
+				break
+			}
+		}
+		if ratio > 8 {
+			t.Errorf("%q takes %.1f times as long as other text", unit, ratio)
+		}
+	}
+}
+
 func fastest(t *testing.T, d *phi.Detector, c *policy.Content) time.Duration {
 	t.Helper()
 	best := time.Duration(1 << 62)

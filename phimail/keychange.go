@@ -66,7 +66,8 @@ func (p *Plan) judgeKey(ctx context.Context, i int, err error, offers offerCache
 	r.code, r.rules = v.Code, v.Rules
 	switch {
 	case err != nil:
-		r.halt(i, RecipientError{Class: ErrPolicy, Status: Refused, Code: CodePolicy, Retryable: true}, "the policy could not judge the recipient's changed key")
+		r.halt(i, RecipientError{Class: ErrPolicy, Status: Refused, Code: CodePolicy, Retryable: true},
+			"the policy could not judge the recipient's changed key")
 	case len(v.Modes) == 0:
 		code, reason := refusal(v)
 		class := ErrPolicy

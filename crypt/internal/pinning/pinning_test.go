@@ -19,7 +19,7 @@ func (a answers) Pinned(context.Context, string, mail.Address) (string, error) {
 func (a answers) Pin(context.Context, string, mail.Address, *crypt.Key) error { return a.err }
 
 // panics is one that breaks its contract.
-type panics struct{ answers }
+type panics struct{}
 
 func (panics) Pinned(context.Context, string, mail.Address) (string, error) { panic("dana") }
 

@@ -277,7 +277,7 @@ func (c *chunker) chunk(plain []byte) {
 func (c *chunker) close(err error) error {
 	switch {
 	case c.err != nil:
-		return nil // the writer's, not the plaintext's
+		return nil //nolint:nilerr // it is the writer's, not the plaintext's
 	case err != nil || c.long || c.left > 0:
 		return plainError(err)
 	case c.index < c.count: // an empty plaintext has one chunk

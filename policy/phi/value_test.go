@@ -61,7 +61,7 @@ func TestValuesShowNothing(t *testing.T) {
 	if s := out.String() + fmt.Sprint(yaml, err); strings.Contains(s, marker) || strings.Count(s, phi.Redacted) != 3 {
 		t.Error(s)
 	}
-	if json.Unmarshal([]byte(`"x"`), &p.Name) == nil {
+	if json.Unmarshal([]byte(`"x"`), &p.Name) == nil { //nolint:staticcheck // decoding is refused
 		t.Error("a Value was decoded")
 	}
 	if got := fmt.Sprintf("%v %s %#v", p.Name, p.Name.String(), p.Name); got != "[PHI] [PHI] [PHI]" {

@@ -85,7 +85,7 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 func postgres(t *testing.T) string {
 	t.Helper()
 	bin := postgresBin(t)
-	dir, err := os.MkdirTemp("", "pg") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}

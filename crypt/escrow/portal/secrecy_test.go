@@ -76,8 +76,11 @@ func TestServingProcess(t *testing.T) { //nolint:paralleltest // it is alone in 
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // until it is closed
+	}()
 	say(t, "listening "+l.Addr().String())
 	in := bufio.NewScanner(os.Stdin)
 	_ = in.Scan() // whatever it says

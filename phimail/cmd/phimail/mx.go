@@ -242,5 +242,6 @@ func (e *examination) mxNeed(c *config) {
 		return
 	}
 	e.note("assurance", checkOK,
-		fmt.Sprintf("mail goes by tls to servers that DANE or MTA-STS proves, which is assurance %s; the others get the next of modes", transport.Recipient), "")
+		fmt.Sprintf("mail goes by tls to servers that DANE or MTA-STS proves, which is assurance %s; the others get the next of modes",
+			transport.Recipient), "")
 }

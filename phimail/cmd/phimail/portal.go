@@ -139,13 +139,14 @@ func (a *app) servePages(ctx context.Context, c *config, l net.Listener, handler
 	if err := writeJSON(a.stdout, map[string]string{"listening": l.Addr().String(), "base_url": c.escrow.baseURL.v}); err != nil {
 		return fail(exitConfig, "standard output can't be written")
 	}
-	served := make(chan error, 1)
+	served := make(chan struct{})
 	go func() {
+		defer close(served)
 		if c.escrow.tlsCert.v != "" {
-			served <- server.ServeTLS(l, c.path(c.escrow.tlsCert), c.path(c.escrow.tlsKey))
+			_ = server.ServeTLS(l, c.path(c.escrow.tlsCert), c.path(c.escrow.tlsKey)) // a text of the system's
 			return
 		}
-		served <- server.Serve(l)
+		_ = server.Serve(l) // likewise
 	}()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -155,7 +156,7 @@ func (a *app) servePages(ctx context.Context, c *config, l net.Listener, handler
 		}
 		select {
 		case <-tick.C:
-		case <-served: // its error is a text of the system's
+		case <-served:
 			return fail(exitConfig, "portal: serving ended; check tls_cert and tls_key")
 		case <-ctx.Done():
 			ending, cancel := closing(ctx)

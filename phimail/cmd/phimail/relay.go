@@ -175,7 +175,7 @@ func (e *examination) relay(ctx context.Context, c *config) {
 		e.direct(ctx, c)
 		return
 	}
-	t, err := e.app.openTransport(c)
+	t, err := e.app.openTransport(c) //nolint:contextcheck // small files are read at once, without a context
 	if err != nil {
 		walk(err, func(err error) { e.note(name, checkFail, err.Error(), "correct the configuration") })
 		return
@@ -183,7 +183,8 @@ func (e *examination) relay(ctx context.Context, c *config) {
 	defer func() { _ = t.close(ctx) }()
 	if t.check == nil {
 		if c.smime.line == 0 && !c.sealsPGP() && !c.sealsEscrow() {
-			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts", "set up smime, pgp or escrow, or use smtp to send")
+			e.note(name, checkWarn, "maildir offers no TLS and takes encrypted messages only, and nothing here encrypts",
+				"set up smime, pgp or escrow, or use smtp to send")
 			return
 		}
 		e.note(name, checkOK, "maildir offers no TLS and takes encrypted messages only", "")

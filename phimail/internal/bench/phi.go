@@ -24,10 +24,11 @@ import (
 // knows 120,000 words, checks digits and weighs sentences.
 var phiPatterns = []string{
 	`\b\d{3}-\d{2}-\d{4}\b`, `\b(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}\b`, `[\w.+-]+@[\w-]+\.[\w.-]+`, `\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b`,
-	`\b\d{4}-\d{2}-\d{2}\b`, `\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?(?:, \d{4})?\b`, `\b(?:MRN|mrn)[:# ]*[A-Z]{0,4}-?\d{4,10}\b`,
-	`\b(?:Member|Policy|Insurance) (?:ID|number)[:# ]*[A-Z0-9-]{5,}\b`, `\b[A-Z]\d{2}(?:\.\d{1,4})\b`, `\b\d{5}(?:-\d{4})?\b`, `\bhttps?://\S+`, `\b(?:\d{1,3}\.){3}\d{1,3}\b`,
-	`\b(?:\d{4}[- ]?){3}\d{4}\b`, `\b[A-HJ-NPR-Z0-9]{17}\b`, `\b(?:Mr|Mrs|Ms|Dr)\.? [A-Z][a-z]+\b`, `\b(?:Dear|Hi|Hello) [A-Z][a-z]+\b`, `\b[A-Z][a-z]+ [A-Z]\. [A-Z][a-z]+\b`,
-	`\b\d{1,3}[- ]year[- ]old\b`, `\b\d+ [A-Z][a-z]+ (?:Street|Avenue|Road|Drive|Lane|Boulevard)\b`, `\b\d+(?:\.\d+)? ?(?:mg|mcg|mL|g/dL|mmol/L)\b`,
+	`\b\d{4}-\d{2}-\d{2}\b`, `\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?(?:, \d{4})?\b`,
+	`\b(?:MRN|mrn)[:# ]*[A-Z]{0,4}-?\d{4,10}\b`, `\b(?:Member|Policy|Insurance) (?:ID|number)[:# ]*[A-Z0-9-]{5,}\b`, `\b[A-Z]\d{2}(?:\.\d{1,4})\b`,
+	`\b\d{5}(?:-\d{4})?\b`, `\bhttps?://\S+`, `\b(?:\d{1,3}\.){3}\d{1,3}\b`, `\b(?:\d{4}[- ]?){3}\d{4}\b`, `\b[A-HJ-NPR-Z0-9]{17}\b`,
+	`\b(?:Mr|Mrs|Ms|Dr)\.? [A-Z][a-z]+\b`, `\b(?:Dear|Hi|Hello) [A-Z][a-z]+\b`, `\b[A-Z][a-z]+ [A-Z]\. [A-Z][a-z]+\b`, `\b\d{1,3}[- ]year[- ]old\b`,
+	`\b\d+ [A-Z][a-z]+ (?:Street|Avenue|Road|Drive|Lane|Boulevard)\b`, `\b\d+(?:\.\d+)? ?(?:mg|mcg|mL|g/dL|mmol/L)\b`,
 	`(?i)\b(?:diabetes|hypertension|cancer|asthma|pneumonia|depression|stroke|fracture|melanoma|hepatitis|epilepsy|arthritis)\b`,
 	`(?i)\b(?:metformin|lisinopril|atorvastatin|warfarin|insulin|sertraline|amoxicillin|prednisone|methadone|ibuprofen)\b`,
 	`(?i)\b(?:biopsy|surgery|mammogram|colonoscopy|ultrasound|dialysis|chemotherapy|vaccine|x-ray|mri)\b`,

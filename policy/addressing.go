@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"slices"
+
+	"github.com/phimail/sdk/policy/internal/domainname"
 )
 
 // Addressing sets up the guard against misaddressed mail.
@@ -42,31 +44,42 @@ func (a addressing) Judge(f *Facts, i int) Ruling {
 	if who == "" {
 		who = soleSubject(f, i)
 	}
-	verified := InForce(r.Records, VerifiedAddress, who, address, f.Time) != nil ||
-		InForce(r.Records, PatientAddress, who, address, f.Time) != nil
+	onList := InForce(r.Records, PatientAddress, who, address, f.Time)
+	verified := InForce(r.Records, VerifiedAddress, who, address, f.Time)
+	if verified == nil {
+		verified = onList
+	}
 	out := Pass()
-	if !verified && a.looksAlike(f, domain) {
+	alike := a.looksAlike(f, domain)
+	if verified != nil && (alike || a.o.RequireVerified) {
+		// The decision stands as long as the record.
+		out = out.And(passBy(verified, "addressing", "address-verified", "the address is on record as verified"))
+	}
+	if verified == nil && alike {
 		out = out.And(a.o.Doubtful.object("addressing", "look-alike-domain",
 			"the right domain, the domain in Addressing.Known, or a record of the kind verified-address",
 			"the recipient's domain is nearly that of a known one"))
 	}
-	if a.o.RequireVerified && !verified {
+	if verified == nil && a.o.RequireVerified {
 		out = out.And(a.o.Doubtful.object("addressing", "address-not-verified",
 			"a record of the kind verified-address", "the address is not on record as verified"))
 	}
-	return out.And(a.listed(f, r, who, domain, address))
+	return out.And(a.listed(f, r, who, domain, onList))
 }
 
 // listed wants an address of the patient's list, where there is one.
-func (a addressing) listed(f *Facts, r *RecipientFacts, who, domain, address string) Ruling {
+func (a addressing) listed(f *Facts, r *RecipientFacts, who, domain string, onList *Record) Ruling {
 	if who == "" || r.Patient == "" && belowAny(domain, a.partners) {
 		return Pass()
 	}
 	has := slices.ContainsFunc(r.Records, func(rec Record) bool {
 		return rec.Kind == PatientAddress && rec.Patient == who && rec.InForce(f.Time)
 	})
-	if !has || InForce(r.Records, PatientAddress, who, address, f.Time) != nil {
+	switch {
+	case !has:
 		return Pass()
+	case onList != nil:
+		return passBy(onList, "addressing", "on-patient-list", "the address is on the patient's list")
 	}
 	return a.o.Doubtful.object("addressing", "not-on-patient-list",
 		"an address of the patient's list, or a record that adds this one", "the patient has a list of addresses, and this is not on it")
@@ -79,14 +92,18 @@ func (a addressing) looksAlike(f *Facts, domain string) bool {
 			return false
 		}
 	}
-	if lookAlike(domain, own) {
+	shown := domainname.Shown(domain)
+	plain := domainname.Plain(shown)
+	alike := func(known string) bool {
+		known = domainname.Shown(known)
+		return lookAlike(shown, known) || plain != shown && (plain == known || lookAlike(plain, known))
+	}
+	if alike(own) {
 		return true
 	}
 	for _, list := range [...][]string{a.o.Known, a.internal, a.partners, mailProviders} {
-		for _, known := range list {
-			if lookAlike(domain, known) {
-				return true
-			}
+		if slices.ContainsFunc(list, alike) {
+			return true
 		}
 	}
 	return false
@@ -96,7 +113,7 @@ func (a addressing) Doc() Doc {
 	return Doc{
 		Name: "addressing", Title: "Misaddressing guard",
 		What: "Stops a message to a domain that is one letter away from a known one (the host's own, partners', those of large mail providers) or " +
-			"made of letters that look the same; " +
+			"made of letters that look the same, in whichever script; " +
 			"to an address that is not on the patient's list, where there is one; and, where asked for, to an address that nobody has verified.",
 		Source:  "45 CFR 164.530(c), 164.514(h): verification of identity",
 		Default: "Refuse look-alike domains and addresses that are missing on a patient's list. That every address is verified is not asked for.",

@@ -2,7 +2,8 @@ package policy
 
 import "fmt"
 
-// Domains lists domains. Each entry stands for itself and those below it.
+// Domains lists domains. Each entry stands for itself and those below it, and is
+// written as people read it or in A-labels ("xn--").
 type Domains struct {
 	// Internal are the host's own beside the sender's, Partners those of known
 	// organisations, such as a laboratory.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/phimail/sdk/policy/internal/domainname"
 )
 
 // DefaultSubject is what a sealed message shows outside.
@@ -141,6 +143,7 @@ func (o *Options) checkRules(fault func(format string, args ...any)) {
 			fault("Minimum[%d] has an unknown purpose or action, or a negative number", i)
 		}
 	}
+	o.checkDomains(fault)
 	for i, r := range o.Roles {
 		if r.Name == "" || slices.ContainsFunc(o.Roles[:i], func(p Role) bool { return p.Name == r.Name }) {
 			fault("Roles[%d] has no name, or that of another", i)
@@ -161,6 +164,26 @@ func (o *Options) checkRules(fault func(format string, args ...any)) {
 		if n.ID == "" || n.Text == "" || hasControl(n.Text, "\n") || hasControl(n.HTML, "\n") {
 			fault("Disclaimers[%d].Notice needs an ID and lines of text", i)
 		}
+	}
+}
+
+// checkDomains refuses what no domain can equal: an entry of Deny that never matches
+// would let mail through.
+func (o *Options) checkDomains(fault func(format string, args ...any)) {
+	check := func(name string, list []string) {
+		for i, d := range list {
+			if !domainname.Valid(d) {
+				fault("%s[%d] is no domain; write it as clinic.example, which stands for those below it too", name, i)
+			}
+		}
+	}
+	check("Addressing.Known", o.Addressing.Known)
+	check("Domains.Internal", o.Domains.Internal)
+	check("Domains.Partners", o.Domains.Partners)
+	check("Domains.Allow", o.Domains.Allow)
+	check("Domains.Deny", o.Domains.Deny)
+	for i, group := range o.Visible.Together {
+		check(fmt.Sprintf("Visible.Together[%d]", i), group)
 	}
 }
 

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // preference: patients say how they want to be written to.
 type preference struct{}
 
@@ -12,10 +14,12 @@ func (preference) Judge(f *Facts, i int) Ruling {
 	if who == "" {
 		who = soleSubject(f, i)
 	}
-	rec := InForce(r.Records, Preference, who, AddressKey(r.Address), f.Time)
-	// A patient's wish for all their addresses binds mail to the patient; mail
-	// about them to somebody else is not theirs to choose by it.
-	if rec == nil || rec.Address == "" && r.Patient == "" {
+	records := r.Records
+	if r.Patient == "" {
+		records = forAddresses(records)
+	}
+	rec := InForce(records, Preference, who, AddressKey(r.Address), f.Time)
+	if rec == nil {
 		return Pass()
 	}
 	modes := ModesOf(rec.Modes...)
@@ -29,10 +33,22 @@ func (preference) Judge(f *Facts, i int) Ruling {
 	return out
 }
 
+// forAddresses leaves out the preferences of patients for all their addresses:
+// they bind mail to the patient, and mail about them to somebody else is not theirs
+// to choose by it. Nor do they stand in the way of an older one for the address.
+func forAddresses(records []Record) []Record {
+	general := func(r Record) bool { return r.Kind == Preference && r.Address == "" && !r.Withdrawn }
+	if !slices.ContainsFunc(records, general) {
+		return records
+	}
+	return slices.DeleteFunc(slices.Clone(records), general)
+}
+
 func (preference) Doc() Doc {
 	return Doc{
 		Name: "preference", Title: "Patient preferences",
 		What: "A recipient who asked for certain modes only gets mail by these and no others, and one who asked for no e-mail gets none. " +
+			"A preference that names a patient and no address binds mail to whom the host names as that patient, and no mail to others. " +
 			"A preference never adds a mode that the host does not allow, and never lowers the assurance that TLS needs.",
 		Source:  "45 CFR 164.522(b): confidential communications",
 		Default: "On. Without records nothing is restricted.",

@@ -16,11 +16,24 @@ func (p purpose) Judge(f *Facts, i int) Ruling {
 	if p.o.phi(f) {
 		out = out.And(p.authorized(f, r, address))
 	}
-	if InForce(r.Records, OptIn, r.Patient, address, f.Time) == nil &&
-		(r.Patient != "" || InForce(r.Records, OptIn, soleSubject(f, i), address, f.Time) == nil) {
-		out = out.And(refuse("purpose", "opt-in", "a record that the recipient wants marketing mail", "purpose marketing", "no opt-in on record"))
+	wanted := InForce(r.Records, OptIn, r.Patient, address, f.Time)
+	if wanted == nil && r.Patient == "" {
+		wanted = InForce(r.Records, OptIn, soleSubject(f, i), address, f.Time)
 	}
-	return out
+	if wanted == nil {
+		return out.And(refuse("purpose", "opt-in", "a record that the recipient wants marketing mail", "purpose marketing", "no opt-in on record"))
+	}
+	return out.And(passBy(wanted, "purpose", "opted-in", "opt-in on record"))
+}
+
+// passBy asks for nothing and names the record without which the rule would have
+// objected: the decision rests on it.
+func passBy(rec *Record, rule, code, fact string) Ruling {
+	pass := Pass()
+	pass.Steps = []Step{{
+		Rule: rule, Code: code, Effect: "none", Facts: []string{fact}, Change: "its withdrawal or expiry", Record: rec.ID,
+	}}
+	return pass
 }
 
 // authorized wants an authorization of everybody whom the message is about.
@@ -36,13 +49,7 @@ func (p purpose) authorized(f *Facts, r *RecipientFacts, address string) Ruling 
 			out = out.And(refuse("purpose", "authorization", change, "purpose marketing", "no authorization on record"))
 			return
 		}
-		step := Step{
-			Rule: "purpose", Code: "authorized", Effect: "none", Facts: []string{"authorization on record"},
-			Change: "its withdrawal or expiry", Record: rec.ID,
-		}
-		pass := Pass()
-		pass.Steps = []Step{step}
-		out = out.And(pass)
+		out = out.And(passBy(rec, "purpose", "authorized", "authorization on record"))
 	}
 	for _, who := range f.Patients {
 		check(who)

@@ -117,14 +117,20 @@ func (r *Record) InForce(t time.Time) bool {
 
 // InForce returns the newest record of a kind that holds at t for a patient at an
 // address, nil if there is none. A record without an address is for all addresses
-// of its patient, one without a patient for whoever reads the address. It does
+// of its patient, one without a patient for whoever reads the address. A [Bounce],
+// [Complaint] or [Unsubscribe] holds at its address whomever it names: mail that
+// names another patient, or none, reaches the same mailbox. A record does
 // not hold if it is not yet or no longer valid, or was withdrawn since.
 func InForce(records []Record, kind RecordKind, patient, address string, t time.Time) *Record {
 	var found *Record
 	for i := range records {
 		r := &records[i]
-		if r.Kind == kind && r.InForce(t) && r.complete() && r.covers(patient, address) &&
-			(found == nil || !r.At.Before(found.At)) && !withdrawn(records, r, patient, address, t) {
+		who := patient
+		if r.suppresses() && r.Patient != "" && r.Address != "" {
+			who = r.Patient
+		}
+		if r.Kind == kind && r.InForce(t) && r.complete() && r.covers(who, address) &&
+			(found == nil || !r.At.Before(found.At)) && !withdrawn(records, r, who, address, t) {
 			found = r
 		}
 	}
@@ -165,6 +171,11 @@ func (r *Record) Check() error {
 // 164.530(j)): one without wording says nothing.
 func (r *Record) complete() bool {
 	return r.Kind != PlainEmail && r.Kind != Authorization || r.Patient != "" && r.Wording != ""
+}
+
+// suppresses reports whether r is of a kind that is about the mailbox alone.
+func (r *Record) suppresses() bool {
+	return r.Kind == Bounce || r.Kind == Complaint || r.Kind == Unsubscribe
 }
 
 // covers reports whether r is about a patient at an address.

@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/phimail/sdk/policy/internal/domainname"
 )
 
 // phi reports whether the message counts as PHI. Only a host that trusts its
@@ -16,9 +18,9 @@ func (o *Options) phi(f *Facts) bool {
 // purpose: neither can be used to get around the rules for the other.
 func commercial(f *Facts) bool { return f.Stream == Promotional || f.Purpose == Marketing }
 
-// domainOf returns the part after the last "@", in lower case.
+// domainOf returns the part after the last "@" as [domainname.Canonical].
 func domainOf(address string) string {
-	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+	return domainname.Canonical(address[strings.LastIndexByte(address, '@')+1:])
 }
 
 // below reports whether domain is parent or lies below it.
@@ -56,7 +58,7 @@ func soleSubject(f *Facts, i int) string {
 func lowered(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = strings.ToLower(strings.TrimPrefix(s, "."))
+		out[i] = domainname.Canonical(strings.TrimPrefix(s, "."))
 	}
 	return out
 }

@@ -33,7 +33,7 @@ func (suppression) Doc() Doc {
 	return Doc{
 		Name: "suppression", Title: "Bounces, complaints, opt-outs",
 		What: "An address whose mail came back for good gets nothing. One whose owner complained or unsubscribed gets no commercial mail; " +
-			"transactional mail is not stopped by that.",
+			"transactional mail is not stopped by that. The address alone decides, whichever patient the record names.",
 		Source:  "15 U.S.C. 7704(a)(4); 16 CFR 316.5; the practice of mail providers",
 		Default: "On. Without a store of records nothing is suppressed.",
 		Change:  "Records of the kinds bounce, complaint and unsubscribe, and their withdrawal.",

@@ -8,6 +8,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/phimail/sdk/policy"
+	"github.com/phimail/sdk/policy/internal/domainname"
 )
 
 // fact is one that conditions may name.
@@ -56,8 +57,9 @@ var (
 		{"message.attachment_types", stringList, "their media types", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			return list(attachments(f, func(a *policy.AttachmentFacts) string { return a.ContentType }))
 		}},
-		{"message.phi", cel.BoolType, "whether the classifier found PHI, or could not tell", func(f *policy.Facts, _ *policy.RecipientFacts) any {
-			return !f.Classification.NoPHI
+		{"message.phi", cel.BoolType, "whether the classifier found PHI or anything specially protected, or could not tell", func(f *policy.Facts, _ *policy.RecipientFacts) any {
+			c := &f.Classification
+			return !c.NoPHI || len(c.Special) > 0 || len(c.Findings) > 0
 		}},
 		{"message.score", cel.DoubleType, "how sure the classifier is, 0 to 1", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			return f.Classification.Score
@@ -93,7 +95,7 @@ var (
 		{"recipient.address", cel.StringType, "the address", func(_ *policy.Facts, r *policy.RecipientFacts) any {
 			return policy.AddressKey(r.Address)
 		}},
-		{"recipient.domain", cel.StringType, "its domain", func(_ *policy.Facts, r *policy.RecipientFacts) any {
+		{"recipient.domain", cel.StringType, "its domain, in lower case and A-labels (xn--)", func(_ *policy.Facts, r *policy.RecipientFacts) any {
 			return domainOf(r.Address.Address)
 		}},
 		{"recipient.external", cel.BoolType, "whether its domain is not that of From", func(f *policy.Facts, r *policy.RecipientFacts) any {
@@ -105,8 +107,8 @@ var (
 		{"recipient.is_patient", cel.BoolType, "whether the recipient is a patient, as the host says", func(_ *policy.Facts, r *policy.RecipientFacts) any {
 			return r.Patient != ""
 		}},
-		{"recipient.records", stringList, "kinds of the records in force about the recipient, such as " +
-			"plain-email", func(f *policy.Facts, r *policy.RecipientFacts) any {
+		{"recipient.records", stringList, "kinds of the records in force about the recipient, or at the address about the one patient that the " +
+			"message is about, such as plain-email", func(f *policy.Facts, r *policy.RecipientFacts) any {
 			return list(recordKinds(f, r))
 		}},
 		{"recipient.provider", cel.StringType, "the party that would carry the message, empty if nobody " +
@@ -145,16 +147,33 @@ func attachments(f *policy.Facts, get func(*policy.AttachmentFacts) string) []st
 
 func recordKinds(f *policy.Facts, r *policy.RecipientFacts) []string {
 	var out []string
+	who, on := r.Patient, r.Records
+	if who == "" {
+		who = soleSubject(f)
+		// Nor do wishes for all addresses of a patient count for others.
+		on = slices.DeleteFunc(slices.Clone(on), func(rec policy.Record) bool {
+			return (rec.Kind == policy.PlainEmail || rec.Kind == policy.Preference) && rec.Address == "" && !rec.Withdrawn
+		})
+	}
 	for k := policy.PlainEmail; k <= policy.Unsubscribe; k++ {
-		if policy.InForce(r.Records, k, r.Patient, policy.AddressKey(r.Address), f.Time) != nil && !slices.Contains(out, k.String()) {
+		if policy.InForce(on, k, who, policy.AddressKey(r.Address), f.Time) != nil && !slices.Contains(out, k.String()) {
 			out = append(out, k.String())
 		}
 	}
 	return out
 }
 
+// soleSubject returns whom the message is about, if that is one person: the records
+// of a recipient who is not named are theirs for the built-in rules too.
+func soleSubject(f *policy.Facts) string {
+	if len(f.Patients) == 0 || slices.ContainsFunc(f.Patients, func(p string) bool { return p != f.Patients[0] }) {
+		return ""
+	}
+	return f.Patients[0]
+}
+
 func domainOf(address string) string {
-	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+	return domainname.Canonical(address[strings.LastIndexByte(address, '@')+1:])
 }
 
 // FactDoc is a fact in words.

@@ -6,7 +6,7 @@ import "bytes"
 // in them count for nothing.
 
 // address reads a URL whose first word ends at i, if there is one.
-func (r *reader) address(text []byte, start, i int, t token) (int, bool) {
+func (r *reader) address(text []byte, start, i int, flags tokenFlags) (int, bool) {
 	if i >= len(text) {
 		return 0, false
 	}
@@ -17,20 +17,20 @@ func (r *reader) address(text []byte, start, i int, t token) (int, bool) {
 			return 0, false
 		}
 		if bytes.HasPrefix(text[i:], []byte("://")) {
-			return r.link(text, start, t), true
+			return r.link(text, start, flags), true
 		}
 		if n == 6 && bytes.EqualFold(text[start:i], []byte("mailto")) || n == 3 && bytes.EqualFold(text[start:i], []byte("tel")) {
 			return 0, false // what follows is read for itself
 		}
 	case '.':
 		if i-start == 3 && bytes.EqualFold(text[start:i], []byte("www")) {
-			return r.link(text, start, t), true
+			return r.link(text, start, flags), true
 		}
 	}
 	return 0, false
 }
 
-func (r *reader) link(text []byte, start int, t token) int {
+func (r *reader) link(text []byte, start int, flags tokenFlags) int {
 	i := start
 	for i < len(text) {
 		c := text[i]
@@ -42,7 +42,7 @@ func (r *reader) link(text []byte, start int, t token) int {
 	for i > start && (text[i-1] == '.' || text[i-1] == ',' || text[i-1] == ')' || text[i-1] == ';' || text[i-1] == '\'' || text[i-1] == ':') {
 		i--
 	}
-	r.tokens = append(r.tokens, token{kind: url, flags: t.flags, start: uint32(start), end: uint32(i)})
+	r.tokens = append(r.tokens, token{kind: url, flags: flags, start: uint32(start), end: uint32(i)})
 	return i
 }
 

@@ -67,15 +67,15 @@ func (s *scan) part(field int32, src string) {
 	}
 	s.field, s.from = field, len(s.hits)
 	s.r.long = false
-	rest := look(src)
 	b := &s.norm[0]
 	b.reset()
+	b.text = append(b.text, src...)
+	rest := look(b.text)
 	var way *normal
 	if rest.high || rest.quoted {
 		way = b
+		b.reset()
 		b.normalize(src, rest.quoted)
-	} else {
-		b.text = append(b.text, src...)
 	}
 	text, way := s.joined(b.text, way, rest.spread)
 	s.text(text)

@@ -2,6 +2,8 @@ package phi
 
 import (
 	"encoding/base64"
+	"encoding/binary"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/phimail/sdk/policy/phi/internal/vocab"
@@ -75,46 +77,81 @@ type remains struct {
 	spread bool // letters or digits parted by spaces or dots
 }
 
+// Eight bytes are looked at together, as the bytes of a number (H. S. Warren,
+// Hacker's Delight, section 6-1).
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x80 * eachByte
+)
+
+// zeros has the high bit of each byte of v that is zero, and perhaps of others
+// after one.
+func zeros(v uint64) uint64 { return (v - eachByte) &^ v & highBits }
+
 // look finds out what src holds.
-func look[T string | []byte](src T) (r remains) {
-	equals, breaks, run := 0, 0, 0
-	last := -3
-	for i := range len(src) {
-		c := src[i]
-		if c > '=' {
-			if c >= 0x80 {
-				r.high = true
-			}
+func look(src []byte) (r remains) {
+	q := quoting{}
+	all, i := uint64(0), 0
+	for ; i+8 <= len(src); i += 8 {
+		v := binary.LittleEndian.Uint64(src[i:])
+		all |= v
+		// Of seven bytes that are gaps by turns four stand in one number, two of
+		// them gaps. All gaps lie from 0x20 to 0x2f, with other signs.
+		if g := zeros(v&(0xf0*eachByte) ^ 0x20*eachByte); g&(g>>16) != 0 && !r.spread {
+			r.spread = spreadFrom(src, max(i-3, 0), i+5)
+		}
+		if zeros(v^'='*eachByte) != 0 {
+			q.look(src, i, i+8)
+		}
+	}
+	if !r.spread {
+		r.spread = spreadFrom(src, max(i-7, 0), len(src))
+	}
+	q.look(src, i, len(src))
+	for _, c := range src[i:] {
+		all |= uint64(c)
+	}
+	r.high = all&highBits != 0
+	r.quoted = q.equals >= 2 || q.breaks >= 1 && q.equals+q.breaks >= 2 || q.breaks >= 1 && len(src) > 70
+	return r
+}
+
+// spreadFrom says whether "a b c d" begins in src[from:to], at a gap before or
+// after a letter: signs at every second place.
+func spreadFrom(src []byte, from, to int) bool {
+	const n = 2*minSpread - 1
+	for i := from; i < min(to, len(src)-n+1); i++ {
+		k := 0
+		for k < n && isGap(src[i+k]) == (k%2 == 0) {
+			k++
+		}
+		if k == n {
+			return true
+		}
+	}
+	return false
+}
+
+func isGap(c byte) bool { return c == ' ' || c == '.' || c == '-' }
+
+// quoting counts what looks like quoted-printable.
+type quoting struct{ equals, breaks int }
+
+func (q *quoting) look(src []byte, from, to int) {
+	for i := from; i < to && i+2 < len(src); i++ {
+		if src[i] != '=' {
 			continue
 		}
-		switch c {
-		case ' ', '.', '-':
-			// "a b c d": signs at every second place.
-			if i == last+2 {
-				if run++; run >= minSpread-1 {
-					r.spread = true
-				}
-			} else {
-				run = 0
-			}
-			last = i
-		case '=':
-			if i+2 >= len(src) {
-				break
-			}
-			switch {
-			case src[i+1] == '\n' || src[i+1] == '\r' && src[i+2] == '\n':
-				breaks++
-			case isHex(src[i+1]) && isHex(src[i+2]):
-				// Seldom by chance: a byte of UTF-8, a space or "=" itself.
-				if src[i+1] >= '8' || src[i+1] == '2' && src[i+2] == '0' || src[i+1] == '3' && src[i+2] == 'D' {
-					equals++
-				}
+		switch {
+		case src[i+1] == '\n' || src[i+1] == '\r' && src[i+2] == '\n':
+			q.breaks++
+		case isHex(src[i+1]) && isHex(src[i+2]):
+			// Seldom by chance: a byte of UTF-8, a space or "=" itself.
+			if src[i+1] >= '8' || src[i+1] == '2' && src[i+2] == '0' || src[i+1] == '3' && src[i+2] == 'D' {
+				q.equals++
 			}
 		}
 	}
-	r.quoted = equals >= 2 || breaks >= 1 && equals+breaks >= 2 || breaks >= 1 && len(src) > 70
-	return r
 }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
@@ -124,6 +161,12 @@ func hexValue(c byte) byte {
 		return c - '0'
 	}
 	return c - 'A' + 10
+}
+
+// eight are the first eight bytes of s.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // normalize appends the text that src looks like.
@@ -136,6 +179,13 @@ func (b *normal) from(src string, at int, quoted bool) {
 		c := src[i]
 		if c < 0x80 && (c != '=' || !quoted) {
 			i++
+			for i+8 <= len(src) {
+				v := eight(src[i:])
+				if v&highBits != 0 || quoted && zeros(v^'='*eachByte) != 0 {
+					break
+				}
+				i += 8
+			}
 			continue
 		}
 		b.copy(src[start:i], at+start)
@@ -238,10 +288,12 @@ func (b *normal) unquote(src string, i int) int {
 // way is how src was made from the source, nil if that is src itself.
 func (b *normal) unspread(src []byte, way *normal) {
 	start := 0
-	for i := 0; i+2 < len(src); {
+	b.text = slices.Grow(b.text, len(src))
+	for i := 0; i+2*minSpread-2 < len(src); {
 		n, step := 0, 0
-		// Only a single character with a sign after it begins such a word.
-		if c := src[i+1]; c == ' ' || c == '.' || c == '-' || c == '_' {
+		// Only a single character with a sign after it begins such a word, and
+		// the sign comes again.
+		if c := src[i+1]; (c == ' ' || c == '.' || c == '-' || c == '_') && src[i+3] == c && src[i+5] == c {
 			n, step = spreadAt(src, i)
 		}
 		if n == 0 {

@@ -126,7 +126,7 @@ func (d *Detector) release(s *scan) {
 }
 
 // maxKept is how much memory for tokens and copies is kept between messages.
-const maxKept = 1 << 20
+const maxKept = 2 << 20
 
 func (s *scan) forget() {
 	tokens, buf, hits, norm := s.r.tokens[:0], s.buf[:0], s.hits[:0], s.norm

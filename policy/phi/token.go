@@ -1,6 +1,10 @@
 package phi
 
-import "github.com/phimail/sdk/policy/phi/internal/vocab"
+import (
+	"slices"
+
+	"github.com/phimail/sdk/policy/phi/internal/vocab"
+)
 
 // token is a word, a number or a sign of the normalized text.
 type token struct {
@@ -72,6 +76,17 @@ func makeClasses() (t [256]uint8) {
 	return t
 }
 
+// inWord are the bytes that may go on with a word.
+var inWord = makeInWord()
+
+func makeInWord() (t [256]bool) {
+	for c := range 256 {
+		k := classes[c]
+		t[c] = k == cLower || k == cUpper || k == cDigit || k == cHigh || c == '\'' || c == '_'
+	}
+	return t
+}
+
 const recentWords = 512
 
 type lookedUp struct {
@@ -105,6 +120,7 @@ func (r *reader) read(from, to int) {
 	text, flags := r.text[:to], lineStart|spaced
 	r.words, r.caps, r.ups = 0, 0, 0
 	r.starts = r.starts[:0]
+	r.tokens = slices.Grow(r.tokens, to-from+guard) // each byte makes one at most
 	for i := from; i < len(text); {
 		switch c := text[i]; classes[c] {
 		case cSpace:
@@ -135,58 +151,40 @@ func (r *reader) lines(i, to int) int {
 			break
 		}
 	}
-	r.tokens = append(r.tokens, token{kind: newline, value: n, start: uint32(start), end: uint32(i)})
+	t := r.slot()
+	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = 0, 0, uint32(start), uint32(i), n, newline, 0, vocab.NoLabel, 0
+	r.tokens = r.tokens[:len(r.tokens)+1]
 	return i
 }
 
 func (r *reader) word(text []byte, i int, flags tokenFlags) int {
-	start, h := i, vocab.Seed
+	start, h, ups := i, vocab.Seed, 0
+	if c := text[i]; c-'A' < 26 {
+		h, ups = vocab.Step(h, c|0x20), 1
+		i++
+	}
 	for i < len(text) && text[i]-'a' < 26 {
 		h = vocab.Step(h, text[i])
 		i++
 	}
-	bare, ups, digits := uint64(0), 0, 0
-	bareEnd := 0
-scan:
-	for i < len(text) {
-		c := text[i]
-		switch classes[c] {
-		case cLower, cHigh:
-			h = vocab.Step(h, c)
-		case cUpper:
-			h = vocab.Step(h, c|0x20)
-			ups++
-		case cDigit:
-			h = vocab.Step(h, c)
-			digits++
-		default:
-			if c != '\'' || i+1 >= len(text) || i == start || classes[text[i+1]] != cLower && classes[text[i+1]] != cUpper {
-				if c == '_' && i+1 < len(text) && classes[text[i+1]] != cSpace {
-					digits++ // an identifier of a program
-				} else {
-					break scan
-				}
-			}
-			if bare == 0 {
-				bare, bareEnd = h, i
-			}
-			h = vocab.Step(h, c)
-		}
-		i++
+	w := spelling{ups: ups}
+	if i < len(text) && inWord[text[i]] {
+		h, i = w.rest(text, start, i, h)
 	}
-	t := token{kind: word, flags: flags, start: uint32(start), end: uint32(i), hash: h}
-	if digits > 0 {
+	t := r.slot()
+	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = h, 0, uint32(start), uint32(i), 0, word, flags, vocab.NoLabel, 0
+	if w.digits > 0 {
 		t.kind = mixed
 	}
-	r.letters(&t, ups, i-start-digits)
+	r.letters(t, w.ups, i-start-w.digits)
 	if i-start > 32 {
 		r.long = true
 	} else {
 		e := r.lookup(h)
-		if e.Set == 0 && bare != 0 && i-bareEnd == 2 {
-			e = r.lookup(bare)
+		if e.Set == 0 && w.bare != 0 && i-w.bareEnd == 2 {
+			e = r.lookup(w.bare)
 			t.flags |= plural
-			t.hash = bare
+			t.hash = w.bare
 		}
 		t.set, t.label = e.Set, e.Label
 		if e.Set&vocab.Starts != 0 {
@@ -194,12 +192,58 @@ scan:
 		}
 	}
 	if i < len(text) && (text[i] == ':' || text[i] == '.') {
-		if at, ok := r.address(text, start, i, t); ok {
+		if at, ok := r.address(text, start, i, t.flags); ok {
 			return at
 		}
 	}
-	r.tokens = append(r.tokens, t)
+	r.tokens = r.tokens[:len(r.tokens)+1]
 	return i
+}
+
+// spelling is what is known of a word beside its hash.
+type spelling struct {
+	ups, digits int
+	bare        uint64 // the hash of what stands before its first "'"
+	bareEnd     int
+}
+
+// rest reads the part of a word after its first small letters: few words have
+// one.
+func (w *spelling) rest(text []byte, start, i int, h uint64) (hash uint64, end int) {
+	for i < len(text) {
+		c := text[i]
+		switch classes[c] {
+		case cLower, cHigh:
+			h = vocab.Step(h, c)
+		case cUpper:
+			h = vocab.Step(h, c|0x20)
+			w.ups++
+		case cDigit:
+			h = vocab.Step(h, c)
+			w.digits++
+		default:
+			if c != '\'' || i+1 >= len(text) || i == start || classes[text[i+1]] != cLower && classes[text[i+1]] != cUpper {
+				if c == '_' && i+1 < len(text) && classes[text[i+1]] != cSpace {
+					w.digits++ // an identifier of a program
+				} else {
+					return h, i
+				}
+			}
+			if w.bare == 0 {
+				w.bare, w.bareEnd = h, i
+			}
+			h = vocab.Step(h, c)
+		}
+		i++
+	}
+	return h, i
+}
+
+// slot is the place of the next token. Its caller fills it, then makes the
+// tokens longer by it: so nothing is copied.
+func (r *reader) slot() *token {
+	n := len(r.tokens)
+	return &r.tokens[:n+1][n]
 }
 
 // letters notes how a word is written: with how many capitals of its letters.
@@ -243,11 +287,13 @@ func (r *reader) number(text []byte, i int, flags tokenFlags) int {
 	}
 	// "10mg", "70yo", "3rd": a number and a word.
 	if digits < len(text) && (text[digits] == '@') {
-		if at, ok := r.address(text, start, digits, token{}); ok {
+		if at, ok := r.address(text, start, digits, 0); ok {
 			return at
 		}
 	}
-	r.tokens = append(r.tokens, token{kind: number, flags: flags, start: uint32(start), end: uint32(digits), value: v, hash: vocab.Seed ^ uint64(v)})
+	t := r.slot()
+	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = vocab.Seed^uint64(v), 0, uint32(start), uint32(digits), v, number, flags, vocab.NoLabel, 0
+	r.tokens = r.tokens[:len(r.tokens)+1]
 	return digits
 }
 
@@ -257,6 +303,8 @@ func (r *reader) sign(text []byte, i int, flags tokenFlags) int {
 			return at
 		}
 	}
-	r.tokens = append(r.tokens, token{kind: sign, flags: flags, start: uint32(i), end: uint32(i + 1), value: uint32(text[i])})
+	t := r.slot()
+	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = 0, 0, uint32(i), uint32(i+1), uint32(text[i]), sign, flags, vocab.NoLabel, 0
+	r.tokens = r.tokens[:len(r.tokens)+1]
 	return i + 1
 }

@@ -33,7 +33,7 @@ func (a *app) open(ctx context.Context, c *config, planning bool) (*service, err
 	if err != nil {
 		return nil, &failure{exitConfig, err}
 	}
-	if pc.Records, err = c.records(planning); err != nil {
+	if pc.Records, err = c.records(planning, a.now); err != nil {
 		return nil, &failure{exitConfig, err}
 	}
 	if pc.Hold, err = c.openHold(planning); err != nil {
@@ -83,7 +83,7 @@ func (a *app) clientConfig(c *config) (*phimail.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.policyFor(c, pc, rules); err != nil {
+	if err := a.policyFor(c, pc, rules, c.secretFile); err != nil {
 		return nil, err
 	}
 	if c.hostSecret.v != "" {

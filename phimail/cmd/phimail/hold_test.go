@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,6 +172,50 @@ func TestPolicyTestRunsCases(t *testing.T) {
 		t.Errorf("the text leaked: %s", r.stderr)
 	}
 	world{}.run(t, "policy", "test", "-config", f.config).want(t, exitUsage, "name a file of cases")
+}
+
+// A rule file that cases name lies beside them, and what sends nothing makes no key.
+func TestExaminingRulesMakesNoKey(t *testing.T) { //nolint:paralleltest // changes the working directory
+	f := reviewed(t)
+	const marketing = "settings:\n  marketing: {postal_address: 1 Main Street, unsubscribe_url: 'https://clinic.example/u', key_file: links.key}\n"
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.Mkdir("more", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join("more", "rules.yaml"), marketing, 0o600)
+	cases := filepath.Join("more", "cases.yaml")
+	writeFile(t, cases, "rules: [rules.yaml]\ncases:\n  - name: budget\n    message: {to: [ana@example.org], subject: Budget}\n    expect: {verdict: hold}\n", 0o600)
+	world{}.run(t, "policy", "test", "-config", f.config, cases).want(t, exitOK, "")
+	// A key that is there is read where the rule file is.
+	key := filepath.Join("more", "links.key")
+	writeFile(t, key, "short", 0o600)
+	world{}.run(t, "policy", "test", "-config", f.config, cases).want(t, exitConfig, "the key file holds fewer than")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+
+	writeFile(t, filepath.Join(f.dir, "rules.yaml"), marketing, 0o600)
+	world{}.run(t, "policy", "docs", "-config", f.config).want(t, exitOK, "")
+	checks := world{txt: f.healthy()}.run(t, "doctor", "-config", f.config).checks(t)
+	if c := checks["rules"]; c.Status != checkOK {
+		t.Errorf("%+v", c)
+	}
+	for _, root := range []string{dir, f.dir} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Name() == "links.key" {
+				t.Errorf("%s was made", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	world{stdin: letter}.run(t, "send", "-config", f.config, "-t").want(t, exitOK, "")
+	if !exists(filepath.Join(f.dir, "links.key")) {
+		t.Error("send made no key beside the rule file")
+	}
 }
 
 func TestPolicyDocsShowTheRulesAsTheyAreSetUp(t *testing.T) {

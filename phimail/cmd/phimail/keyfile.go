@@ -114,6 +114,20 @@ func newSecret() ([]byte, error) {
 // is missing. The secret is the text of the file without white space around it.
 func (c *config) secretFile(v value[string]) ([]byte, error) {
 	data, _, err := loadOrCreate(c.path(v), newSecret)
+	return c.checkSecret(v, data, err)
+}
+
+// peekSecret is secretFile without a file being made: where it is missing, the
+// secret is one of this call alone.
+func (c *config) peekSecret(v value[string]) ([]byte, error) {
+	data, err := readSmall(c.path(v))
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = newSecret()
+	}
+	return c.checkSecret(v, data, err)
+}
+
+func (c *config) checkSecret(v value[string], data []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, c.fault(v.line, v.key, reasonOf("the key file", err))
 	}

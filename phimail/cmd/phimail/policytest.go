@@ -65,7 +65,7 @@ func (a *app) policyDocs(file string) error {
 		return &failure{exitConfig, err}
 	}
 	var pc phimail.Config
-	if err := a.policyFor(cfg, &pc, rules); err != nil {
+	if err := a.policyFor(cfg, &pc, rules, cfg.peekSecret); err != nil {
 		return &failure{exitConfig, err}
 	}
 	set, ok := pc.Policy.(*policy.RuleSet)
@@ -117,7 +117,7 @@ func (a *app) testPolicy(ctx context.Context, c *config, path string, report *te
 		return &failure{exitConfig, err}
 	}
 	var pc phimail.Config
-	if err := a.policyFor(c, &pc, rules); err != nil {
+	if err := a.policyFor(c, &pc, rules, c.peekSecret); err != nil {
 		return &failure{exitConfig, err}
 	}
 	results, err := cases.Run(ctx, pc.Policy, pc.Classifier)

@@ -39,6 +39,13 @@ func TestRecordsOnFileDecide(t *testing.T) {
 		"no e-mail at all":               {[]string{`{"kind":"preference","address":"ana@example.org"}`}, nil, nil, exitRefused, "preference-no-email"},
 		"only what is not set up":        {[]string{`{"kind":"preference","address":"ana@example.org","modes":["escrow"]}`}, nil, nil, exitRefused, ""},
 		"an expired preference is none":  {[]string{`{"kind":"preference","address":"ana@example.org","at":"2025-01-02","expires":"2025-01-03"}`}, nil, nil, exitOK, ""},
+		"a bounce that names a patient":  {nil, []string{`{"kind":"bounce","patient":"p-1","address":"ana@example.org"}`}, nil, exitRefused, "suppressed-bounce"},
+		"of another patient":             {nil, []string{`{"kind":"bounce","patient":"p-1","address":"ana@example.org"}`}, []string{"-patient", "p-2"}, exitRefused, "suppressed-bounce"},
+		"taken back, but not yet":        {nil, []string{`{"kind":"bounce","address":"ana@example.org","at":"2026-01-02"}`, `{"kind":"bounce","withdrawn":true,"address":"ana@example.org","at":"2999-01-03"}`}, nil, exitRefused, "suppressed-bounce"},
+		"taken back for another":         {nil, []string{`{"kind":"bounce","patient":"p-1","address":"ana@example.org","at":"2026-01-02"}`, `{"kind":"bounce","withdrawn":true,"patient":"p-2","address":"ana@example.org","at":"2026-01-03"}`}, nil, exitRefused, "suppressed-bounce"},
+		"taken back by who may not":      {[]string{`{"kind":"preference","address":"ana@example.org","at":"2026-01-02"}`}, []string{`{"kind":"preference","withdrawn":true,"address":"ana@example.org","at":"2026-01-03"}`}, nil, exitRefused, "preference-no-email"},
+		"a bounce on the other file":     {[]string{`{"kind":"bounce","address":"ana@example.org","at":"2026-01-02"}`}, []string{`{"kind":"bounce","withdrawn":true,"address":"ana@example.org","at":"2026-01-03"}`}, nil, exitRefused, "suppressed-bounce"},
+		"taken back by who may":          {[]string{`{"kind":"bounce","withdrawn":true,"address":"ana@example.org","at":"2026-01-03"}`}, []string{`{"kind":"bounce","address":"ana@example.org","at":"2026-01-02"}`}, nil, exitOK, ""},
 		"comments, blanks, no last line": {[]string{"# ours", "", `{"kind":"preference","address":"ana@example.org"}`}, []string{"#"}, nil, exitRefused, "preference-no-email"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,6 +99,9 @@ func TestFilesOfRecordsThatCanNotBeTrusted(t *testing.T) {
 		"no JSON":                  {"suppress.jsonl", "marker@x.example", "suppress_file: recordfile: line 1"},
 		"an unknown name":          {"consent.jsonl", `{"kind":"opt-in","mail":"marker@x.example"}`, "consent_file: recordfile: line 1"},
 		"a consent to suppress":    {"suppress.jsonl", `{"kind":"opt-in","address":"marker@x.example","at":"2026-01-02"}`, "line 1"},
+		"modes to suppress":        {"suppress.jsonl", `{"kind":"preference","address":"marker@x.example","modes":["tls"]}`, "suppress_file: recordfile: line 1: the line is no record; correct it: modes: only in consent_file"},
+		"a preference of nowhere":  {"consent.jsonl", `{"kind":"preference","patient":"marker"}`, "consent_file: recordfile: line 1: the line is no record; correct it: address: needed for a preference"},
+		"nor to suppress":          {"suppress.jsonl", `{"kind":"preference","patient":"marker"}`, "address: needed for a preference"},
 		"no wording":               {"consent.jsonl", `{"kind":"plain-email","patient":"marker","at":"2026-01-02"}`, "wording"},
 		"a digest that is not its": {"suppress.jsonl", `{"id":"marker","kind":"bounce","address":"marker@x.example","sum":"00000000000000000000000000000000"}`, "altered"},
 	} {

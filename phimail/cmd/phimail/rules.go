@@ -85,8 +85,11 @@ func ruleFault(err error, cantUse func(why string) error) error {
 	return cantUse(reasonOf("the file", err))
 }
 
+// secretReader is [config.secretFile] or [config.peekSecret].
+type secretReader func(value[string]) ([]byte, error)
+
 // apply adds the files to the options.
-func (l *loadedRules) apply(a *app, c *config, o *policy.Options) error {
+func (l *loadedRules) apply(a *app, o *policy.Options, secrets secretReader) error {
 	for i, f := range l.files {
 		f.Apply(o)
 		url, keyFile := f.Unsubscribe()
@@ -96,7 +99,13 @@ func (l *loadedRules) apply(a *app, c *config, o *policy.Options) error {
 		if !filepath.IsAbs(keyFile) {
 			keyFile = filepath.Join(filepath.Dir(l.paths[i]), keyFile)
 		}
-		secret, err := c.secretFile(value[string]{v: keyFile, key: "key_file of a rule file"})
+		// A rule file that cases name lies beside them, and not beside the
+		// configuration, where relative paths start otherwise.
+		keyFile, err := filepath.Abs(keyFile)
+		if err != nil {
+			return err
+		}
+		secret, err := secrets(value[string]{v: keyFile, key: "key_file of a rule file"})
 		if err != nil {
 			return err
 		}
@@ -146,13 +155,14 @@ func (everything) Classify(context.Context, *policy.Content) (policy.Classificat
 	return policy.Classification{Score: 1, Codes: []string{"all"}}, nil
 }
 
-// policyFor sets up policy, classifier and parties.
-func (a *app) policyFor(c *config, pc *phimail.Config, l *loadedRules) error {
+// policyFor sets up policy, classifier and parties. What sends nothing takes
+// c.peekSecret for secrets, and makes no file.
+func (a *app) policyFor(c *config, pc *phimail.Config, l *loadedRules, secrets secretReader) error {
 	o, err := c.policyOptions()
 	if err != nil {
 		return c.fault(0, "policy", err.Error())
 	}
-	if err := l.apply(a, c, o); err != nil {
+	if err := l.apply(a, o, secrets); err != nil {
 		return err
 	}
 	if pc.Policy, err = policy.New(*o); err != nil {
@@ -180,7 +190,7 @@ func (e *examination) ruleFiles(c *config) {
 	rules, err := c.loadRules()
 	if err == nil {
 		var pc phimail.Config
-		err = e.app.policyFor(c, &pc, rules)
+		err = e.app.policyFor(c, &pc, rules, c.peekSecret)
 	}
 	if err != nil {
 		walk(err, func(err error) { e.note(name, checkFail, err.Error(), "correct the file; until then nothing is sent") })

@@ -85,6 +85,10 @@ type Config struct {
 	Tenant string
 	// Kinds are those that the file may hold. Defaults to all.
 	Kinds []policy.RecordKind
+	// Accept, if not nil, says of a record of these kinds why it may not stand in
+	// the file, nil if it may. Its error is shown and so holds nothing of the
+	// record; a *records.Error names the field.
+	Accept func(r *policy.Record) error
 }
 
 // File is a store of records. It is safe for concurrent use, and so is the file

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/phimail/sdk/policy"
+	"github.com/phimail/sdk/policy/records"
 	"github.com/phimail/sdk/policy/records/recordfile"
 	"github.com/phimail/sdk/policy/records/recordtest"
 )
@@ -430,4 +431,30 @@ func Example() {
 	found, err := f.Find(ctx, policy.RecordQuery{Tenant: "riverside", Addresses: []string{"ada@example.org"}})
 	fmt.Println(len(found), found[0].Kind, found[0].Source, err)
 	// Output: 1 unsubscribe one-click <nil>
+}
+
+func TestAFileMayRefuseRecords(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "records.jsonl")
+	f, err := recordfile.Open(recordfile.Config{Path: path, Tenant: "riverside", Accept: func(r *policy.Record) error {
+		if r.Withdrawn {
+			return &records.Error{Field: "withdrawn", Reason: "not here"}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := unsubscribe(1)
+	back.Withdrawn = true
+	err = f.Add(t.Context(), unsubscribe(0), back)
+	if e, ok := errors.AsType[*records.Error](err); !ok || e.Index != 1 || e.Field != "withdrawn" || f.Len() != 0 {
+		t.Errorf("added: %v", err)
+	}
+	add(t, f, 0, 1)
+	write(t, path, append(read(t, path), `{"kind":"bounce","withdrawn":true,"address":"b@x.example","at":"2026-01-02"}`+"\n"...))
+	_, err = f.Find(t.Context(), policy.RecordQuery{})
+	if e, ok := errors.AsType[*recordfile.FileError](err); !ok || e.Line != 2 || !strings.Contains(err.Error(), "withdrawn: not here") {
+		t.Errorf("read: %v", err)
+	}
 }

@@ -157,15 +157,21 @@ func (s *state) add(text []byte, cfg *Config) error {
 	if r.Tenant == "" {
 		r.Tenant = cfg.Tenant
 	}
-	if !cfg.takes(r.Kind) {
-		return &FileError{Line: s.lines, Class: ErrMalformed, Cause: &records.Error{Field: "kind", Reason: "not of a kind that this file may hold"}}
+	if err := cfg.takes(&r); err != nil {
+		return &FileError{Line: s.lines, Class: ErrMalformed, Cause: err}
 	}
 	s.index.Add(&r)
 	return nil
 }
 
-func (c *Config) takes(k policy.RecordKind) bool {
-	return len(c.Kinds) == 0 || slices.Contains(c.Kinds, k)
+func (c *Config) takes(r *policy.Record) error {
+	if len(c.Kinds) > 0 && !slices.Contains(c.Kinds, r.Kind) {
+		return &records.Error{Field: "kind", Reason: "not of a kind that this file may hold"}
+	}
+	if c.Accept == nil {
+		return nil
+	}
+	return c.Accept(r)
 }
 
 // cutSum takes the digest off a line.

@@ -24,8 +24,11 @@ func (f *File) Add(ctx context.Context, list ...policy.Record) error {
 		return err
 	}
 	for i := range list {
-		if !f.cfg.takes(list[i].Kind) {
-			return &records.Error{Index: i, Field: "kind", Reason: "not of a kind that this file may hold"}
+		if err := f.cfg.takes(&list[i]); err != nil {
+			if e, ok := errors.AsType[*records.Error](err); ok {
+				err = &records.Error{Index: i, Field: e.Field, Reason: e.Reason}
+			}
+			return err
 		}
 	}
 	if f.cfg.ReadOnly {

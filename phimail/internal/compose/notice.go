@@ -27,7 +27,8 @@ func (n Notice) markup() string {
 
 // AddNotices puts the notices at the end of the text and of the HTML. In a ready
 // body they go to the first text and the first HTML that is shown; around one that
-// is signed or encrypted, or shows neither, a part is added.
+// is signed or encrypted, shows neither, or shows text that can't be read, a part
+// is added.
 func (m *Message) AddNotices(notices []Notice) error {
 	if len(notices) == 0 {
 		return nil
@@ -139,12 +140,9 @@ func (e *Entity) withNotices(notices []Notice) (*Entity, error) {
 		return nil, entityFault("is empty")
 	}
 	w := noticeWriter{notices: notices}
-	root, err := w.write(e.root)
-	if err != nil {
-		return nil, err
-	}
-	if !w.text && !w.html {
-		root = &node{mediaType: "multipart/mixed", children: []*node{e.root, newText(plainText, textWith("", notices))}}
+	root := w.write(e.root)
+	if w.skipped || !w.text && !w.html {
+		root = &node{mediaType: "multipart/mixed", children: []*node{root, newText(plainText, textWith("", notices))}}
 	}
 	return &Entity{root: root}, nil
 }
@@ -153,49 +151,50 @@ func (e *Entity) withNotices(notices []Notice) (*Entity, error) {
 type noticeWriter struct {
 	notices    []Notice
 	text, html bool
+	// skipped says that a part which is shown can't be read: clients may show that
+	// one, and not the one that has the notices.
+	skipped bool
 }
 
-func (w *noticeWriter) write(n *node) (*node, error) {
+func (w *noticeWriter) write(n *node) *node {
 	if n.protected {
-		return n, nil
+		return n
 	}
 	if len(n.children) > 0 {
 		out := *n
 		out.children = make([]*node, len(n.children))
 		for i, c := range n.children {
-			var err error
-			if out.children[i], err = w.write(c); err != nil {
-				return nil, err
-			}
+			out.children[i] = w.write(c)
 		}
-		return &out, nil
+		return &out
 	}
 	if n.disposition == "attachment" || n.fileName != "" {
-		return n, nil
+		return n
 	}
 	switch {
 	case n.mediaType == plainText && !w.text:
-		return n.rewritten(&w.text, func(s string) string { return textWith(s, w.notices) })
+		return w.rewrite(n, &w.text, textWith)
 	case n.mediaType == htmlText && !w.html:
-		return n.rewritten(&w.html, func(s string) string { return htmlWith(s, w.notices) })
+		return w.rewrite(n, &w.html, htmlWith)
 	}
-	return n, nil
+	return n
 }
 
-// rewritten returns a copy with other text. Text that can't be read stays.
-func (n *node) rewritten(done *bool, change func(string) string) (*node, error) {
-	r, err := n.readable()
-	if err != nil {
-		return n, nil //nolint:nilerr // then the notice goes elsewhere
-	}
+// rewrite returns a copy of n with the notices. Text that can't be read stays.
+func (w *noticeWriter) rewrite(n *node, done *bool, with func(string, []Notice) string) *node {
 	var b bytes.Buffer
-	if _, err := io.Copy(&b, io.LimitReader(r, maxContentText+1)); err != nil || b.Len() > maxContentText {
-		return n, nil //nolint:nilerr // likewise
+	r, err := n.readable()
+	if err == nil {
+		_, err = io.Copy(&b, io.LimitReader(r, maxContentText+1))
 	}
-	out := newText(n.mediaType, change(b.String()))
+	if err != nil || b.Len() > maxContentText {
+		w.skipped = true
+		return n
+	}
+	out := newText(n.mediaType, with(b.String(), w.notices))
 	out.keepFields(n)
 	*done = true
-	return out, nil
+	return out
 }
 
 // newText is a leaf of UTF-8 text.

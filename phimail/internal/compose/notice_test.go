@@ -127,6 +127,10 @@ func TestNoticesInReadyMessages(t *testing.T) {
 		"attachment":  {head + "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nAAEC\n", []string{"text zq9 notice", "file a.pdf application/pdf"}},
 		"signed": {head + "Content-Type: multipart/signed; boundary=b; protocol=\"application/pgp-signature\"\n\n--b\n\nhello\n--b\nContent-Type: application/pgp-signature\n\nx\n--b--\n",
 			[]string{"hello", "zq9 notice"}},
+		"text nobody can read": {head + "Content-Type: text/plain; charset=x-unknown\n\nhello\n", []string{"text zq9 notice"}},
+		// A client shows the last alternative that it knows: the notice stands beside both.
+		"HTML nobody can read": {head + "Content-Type: multipart/alternative; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: text/html; charset=x-unknown\n\n<p>hello</p>\n--b--\n",
+			[]string{"text hello\n\nzq9 notice\n\nzq9 notice\n"}},
 	} {
 		got := noticed(t, c.raw)
 		for _, want := range c.want {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +47,13 @@ type world struct {
 	servers  []string
 	now      time.Time
 	terminal bool
+	// full says that nothing can be written to standard output.
+	full bool
 }
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func (w world) run(t *testing.T, args ...string) result {
 	t.Helper()
@@ -70,6 +77,9 @@ func (w world) run(t *testing.T, args ...string) result {
 		nameServers: func() []string { return w.servers },
 		signals:     func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
 		terminal:    w.terminal,
+	}
+	if w.full {
+		a.stdout = fullDisk{}
 	}
 	code := a.run(t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}

@@ -189,7 +189,8 @@ fail or skipped; skipped means that it could not be checked, and says nothing go
 const helpExit = `Exit codes of phimail send and plan. The first line that fits counts:
 
     0    accepted for all recipients (plan: would be sent to all)
-    76   unknown for a recipient, who may have it: look before sending again
+    76   unknown for a recipient, who may have it: look before sending again (also
+         where somebody has it and the receipt could not be written)
     70   accepted for some recipients, not for all
     77   nobody has it: refused (policy, no key, TLS not verified)
     69   nobody has it: rejected by the server
@@ -199,7 +200,7 @@ Before anything was sent:
 
     64   the command line is wrong
     65   the message is not valid (audit verify: the chain is broken)
-    74   the audit log can't be written or read
+    74   the audit log can't be written or read, or a plan can't be written out
     78   the configuration is wrong (doctor: a check failed)
 `
 

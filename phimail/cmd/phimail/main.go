@@ -32,7 +32,7 @@ const (
 	exitOK     = 0
 	exitUsage  = 64 // the command line is wrong
 	exitData   = 65 // the message is not valid, or the chain is broken
-	exitAudit  = 74 // the audit log can't be written or read; nothing was sent
+	exitAudit  = 74 // the audit log or a plan can't be written, or the log not read; nothing was sent
 	exitConfig = 78 // the configuration is wrong
 )
 

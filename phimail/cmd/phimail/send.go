@@ -73,11 +73,15 @@ func (a *app) handle(ctx context.Context, name string, args []string, act action
 	closed := s.close(ctx)
 	if receipt != nil {
 		if werr := writeReceipt(a.stdout, receipt); werr != nil {
-			err = errors.Join(err, errors.New("the receipt could not be written to standard output"))
+			err = errors.Join(err, errNoReceipt)
 		}
 	}
 	return verdict(receipt, err, closed)
 }
+
+// errNoReceipt is in the way of knowing what became of a message, or how it is
+// opened: a passcode stands in the receipt alone.
+var errNoReceipt = errors.New("the receipt could not be written to standard output")
 
 // verdict turns the library's answer into an exit code and a diagnostic.
 func verdict(receipt *phimail.Receipt, err, closed error) error {
@@ -89,6 +93,9 @@ func verdict(receipt *phimail.Receipt, err, closed error) error {
 			// The log will say unknown, and so does the exit code: the message
 			// must not be sent again blindly.
 			code = exitUnknown
+		}
+		if errors.Is(err, errNoReceipt) && (code == exitOK || code == exitPartly) {
+			code = unreported(receipt)
 		}
 		if errors.Is(err, phimail.ErrAudit) {
 			code = exitAudit
@@ -107,6 +114,17 @@ func verdict(receipt *phimail.Receipt, err, closed error) error {
 		return &failure{code, err}
 	}
 	return nil
+}
+
+// unreported is the code where the receipt was lost. What was sent must not be sent
+// again blindly, as where the outcome is unknown; a plan sent nothing.
+func unreported(receipt *phimail.Receipt) int {
+	for i := range receipt.Recipients {
+		if receipt.Recipients[i].Status == phimail.Accepted {
+			return exitUnknown
+		}
+	}
+	return exitAudit
 }
 
 func (a *app) parseRequest(name string, args []string) (req *request, helped bool, err error) {

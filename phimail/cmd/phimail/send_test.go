@@ -45,6 +45,19 @@ func TestSendDeliversRecordsAndReports(t *testing.T) {
 	f.wantRecorded(t, receipt.Attempt)
 }
 
+// The receipt may hold a passcode: a run whose receipt is lost did not go well.
+func TestALostReceiptIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	f := newOffice(t, officeOptions{})
+	w := world{stdin: "To: ana@example.org\nSubject: s\n\nx\n", full: true}
+	const advice = "the receipt could not be written"
+	w.run(t, "send", "-config", f.config, "-t").want(t, exitUnknown, advice)
+	w.run(t, "plan", "-config", f.config, "-t").want(t, exitAudit, advice)
+	if n := len(f.relay.Messages()); n != 1 {
+		t.Errorf("the relay took %d messages, want 1", n)
+	}
+}
+
 func (f *office) wantRecorded(t *testing.T, attempt string) {
 	t.Helper()
 	events := f.events(t)

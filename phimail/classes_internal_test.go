@@ -2,6 +2,8 @@ package phimail
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/phimail/sdk/policy"
@@ -93,6 +95,22 @@ func TestSafeToRetry(t *testing.T) {
 	for name, tt := range tests {
 		if got := SafeToRetry(tt.err); got != tt.want {
 			t.Errorf("%s: %t, want %t", name, got, tt.want)
+		}
+	}
+}
+
+// What the documentation allows in a token is what a token may hold.
+func TestTheDocumentedTokensAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"config.go", "message.go", "configure.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, found := strings.Cut(string(source), `"._:`)
+		rest, _, _ := strings.Cut(after, `"`)
+		if signs := "._:" + rest; !found || !isToken("aZ9"+signs) {
+			t.Errorf("%s documents %q", file, signs)
 		}
 	}
 }

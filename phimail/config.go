@@ -21,7 +21,7 @@ type Config struct {
 
 	// Tenant names for whom this Client sends. It stands on every record;
 	// Clients of several tenants share one Transport and one Audit. Letters,
-	// digits and "._:@/+-", at most 128 bytes.
+	// digits and "._:/+-", at most 128 bytes.
 	Tenant string
 
 	// HostSecret keys the Message-IDs of messages with an IdempotencyKey: at

@@ -66,12 +66,15 @@ func (c *Client) askClassifier(ctx context.Context, d *draft) policy.Classificat
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.ClassifyTimeout)
 	defer cancel()
+	// The draft is read before the classifier runs: one that goes on after its time
+	// is over must not see it change.
+	content := d.msg.Content()
 	done := make(chan policy.Classification, 1)
 	go func() {
 		verdict := failed("classifier-panic")
 		defer func() { done <- verdict }()
 		defer func() { _ = recover() }() // verdict says so
-		v, err := c.cfg.Classifier.Classify(ctx, d.content())
+		v, err := c.cfg.Classifier.Classify(ctx, content)
 		switch {
 		case err == nil:
 			verdict = v
@@ -87,25 +90,6 @@ func (c *Client) askClassifier(ctx context.Context, d *draft) policy.Classificat
 	case <-ctx.Done():
 		return failed("classifier-timeout")
 	}
-}
-
-// content is the clear message for the classifier.
-func (d *draft) content() *policy.Content {
-	m := &d.msg
-	c := &policy.Content{Subject: m.Subject, Text: m.Text, HTML: m.HTML, Fields: m.Fields, Known: m.Known}
-	attachments := d.compose.Attachments
-	if m.Entity != nil {
-		c.Text, c.HTML, attachments = m.Entity.body.Content()
-	}
-	for _, a := range attachments {
-		c.Attachments = append(c.Attachments, policy.Attachment{Name: a.Name, ContentType: a.ContentType, Open: a.Open})
-	}
-	for _, r := range d.recipients {
-		if r.address.Name != "" {
-			c.Names = append(c.Names, r.address.Name)
-		}
-	}
-	return c
 }
 
 // decide asks the policy, does what it asks of the message, and fits a mode to
@@ -194,6 +178,7 @@ type offered struct {
 // fit takes the first acceptable mode that is possible for recipient i.
 func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCache) {
 	r := &p.recipients[i]
+	r.reach = nil
 	why := RecipientError{Class: ErrPolicy, Status: Refused, Code: CodeNoMode}
 	var against, tried []string
 	for _, mode := range v.Modes {
@@ -216,13 +201,17 @@ func (p *Plan) fit(ctx context.Context, i int, v *policy.Verdict, offers offerCa
 		not := recipientError(i, err)
 		against = append(against, mode.String()+": "+not.words())
 		tried = append(tried, against[len(against)-1])
-		// What may pass outweighs what will not: a later attempt may find this
-		// mode possible.
-		if why.Status != Deferred {
+		if why.yieldsTo(&not) {
 			why = not
 		}
 	}
 	r.halt(i, why, strings.Join(against, "; "))
+}
+
+// yieldsTo reports whether the fault of a later mode is the one to report. What may
+// pass outweighs what will not: a later attempt may find that mode possible.
+func (e *RecipientError) yieldsTo(later *RecipientError) bool {
+	return e.Status != Deferred && (later.Retryable || !e.Retryable)
 }
 
 // fitTLS finds out whether clear content may travel to r.

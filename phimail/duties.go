@@ -32,10 +32,13 @@ func (p *Plan) comply(ctx context.Context, d policy.Duties) error {
 		return nil
 	}
 	m := &p.draft.compose
+	// A duty's fields stand in place of the message's own of these names: a pair
+	// such as RFC 8058's is whole or worth nothing.
+	m.Header = slices.DeleteFunc(m.Header, func(f compose.Field) bool {
+		return slices.ContainsFunc(d.Header, func(h policy.HeaderField) bool { return strings.EqualFold(f.Name, h.Name) })
+	})
 	for _, h := range d.Header {
-		if !slices.ContainsFunc(m.Header, func(f compose.Field) bool { return strings.EqualFold(f.Name, h.Name) }) {
-			m.Header = append(m.Header, compose.Field(h))
-		}
+		m.Header = append(m.Header, compose.Field(h))
 	}
 	if err := p.rename(d.Rename); err != nil {
 		return err
@@ -89,7 +92,9 @@ func neutralName(k int, name string) string {
 }
 
 // replaceSubject builds what travels by TLS with the neutral subject, where that
-// is asked for. In sealed modes the real one travels inside.
+// is asked for. Of the further fields those stay that stand outside sealed modes:
+// the others (Thread-Topic, Comments, X-*) may repeat what the subject says. In
+// sealed modes the real ones travel inside.
 func (p *Plan) replaceSubject(ctx context.Context, verdicts []policy.Verdict) error {
 	for i := range p.recipients {
 		if p.recipients[i].stop != nil || p.recipients[i].mode != policy.TLS || !verdicts[i].ReplaceSubject {
@@ -99,6 +104,7 @@ func (p *Plan) replaceSubject(ctx context.Context, verdicts []policy.Verdict) er
 		if d.compose.Subject = verdicts[i].Subject; d.compose.Subject == "" {
 			d.compose.Subject = policy.DefaultSubject
 		}
+		d.compose.Header = d.compose.ActedUpon()
 		content, err := p.client.build(ctx, &d)
 		if err != nil {
 			return err

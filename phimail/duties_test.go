@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"strings"
 	"testing"
@@ -258,4 +259,104 @@ func TestPlansExplainThemselvesWithoutContent(t *testing.T) {
 	if plan.Explain(1) != nil || plan.Explain(-1) != nil {
 		t.Error("there is no such recipient")
 	}
+}
+
+// What says the subject in other words goes with it.
+func TestNoOtherFieldRepeatsAReplacedSubject(t *testing.T) {
+	t.Parallel()
+	w := newRuled(t, policy.Options{}, func(c *phimail.Config) {
+		c.Classifier = finds{Findings: []policy.Finding{{Field: "subject"}}}
+	})
+	msg := reminder("ada@patient.example")
+	msg.Subject = "marker4711"
+	msg.Header = []phimail.HeaderField{
+		{Name: "Thread-Topic", Value: "marker4711"}, {Name: "Comments", Value: "marker4711"}, {Name: "Keywords", Value: "marker4711"},
+		{Name: "X-Note", Value: "marker4711"}, {Name: "List-Id", Value: "<news.clinic.example>"}, {Name: "Auto-Submitted", Value: "auto-generated"},
+	}
+	if _, err := w.client.Send(t.Context(), msg); err != nil {
+		t.Fatal(err)
+	}
+	raw := string(w.relay.received[0])
+	if strings.Contains(raw, "marker4711") || !strings.Contains(raw, "List-Id: ") || !strings.Contains(raw, "Auto-Submitted: auto-generated") {
+		t.Errorf("sent was %s", raw)
+	}
+}
+
+// sees keeps what it was shown.
+type sees struct{ content *policy.Content }
+
+func (s *sees) Classify(_ context.Context, c *policy.Content) (policy.Classification, error) {
+	s.content = c
+	return policy.Classification{}, nil
+}
+
+func TestTheClassifierSeesTheHeader(t *testing.T) {
+	t.Parallel()
+	c := &sees{}
+	w := newRuled(t, policy.Options{}, func(cfg *phimail.Config) { cfg.Classifier = c })
+	msg := reminder("ada@patient.example")
+	msg.From = mail.Address{Name: "Dr. Smith", Address: "no-reply@clinic.example"}
+	msg.ReplyTo = []mail.Address{{Name: "Bea Night", Address: "desk@clinic.example"}, {Address: "other@clinic.example"}}
+	msg.Fields = map[string]string{"mrn": "1"}
+	msg.Header = []phimail.HeaderField{{Name: "Thread-Topic", Value: "one"}, {Name: "X-Note", Value: "two"}, {Name: "X-Note", Value: "three"}}
+	if _, err := w.client.Plan(t.Context(), msg); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"mrn": "1", "header.Thread-Topic": "one", "header.X-Note": "two\nthree", "header.From": "Dr. Smith", "header.Reply-To": "Bea Night",
+	}
+	if !maps.Equal(c.content.Fields, want) || !maps.Equal(msg.Content().Fields, want) {
+		t.Errorf("Plan shows %v, Content %v", c.content.Fields, msg.Content().Fields)
+	}
+	if len(msg.Fields) != 1 {
+		t.Error("the caller's message was changed")
+	}
+}
+
+// RFC 8058 section 3.1: the two fields belong together, and name https.
+func TestADutysFieldsReplaceTheMessagesOwn(t *testing.T) {
+	t.Parallel()
+	w := newRuled(t, policy.Options{Marketing: policy.MarketingMail{
+		PostalAddress: "1 Main Street",
+		Unsubscribe:   func(string, mail.Address) (string, error) { return "https://clinic.example/u?t=x", nil },
+	}}, nil)
+	msg := reminder("ada@patient.example")
+	msg.Stream, msg.Purpose = policy.Promotional, policy.Treatment
+	msg.Header = []phimail.HeaderField{{Name: "list-unsubscribe", Value: "<mailto:leave@clinic.example>"}, {Name: "X-Note", Value: "kept"}}
+	if _, err := w.client.Send(t.Context(), msg); err != nil {
+		t.Fatal(err)
+	}
+	raw := string(w.relay.received[0])
+	if strings.Contains(raw, "mailto:") || strings.Count(strings.ToLower(raw), "\nlist-unsubscribe: ") != 1 ||
+		!strings.Contains(raw, "List-Unsubscribe: <https://clinic.example/u?t=x>") || !strings.Contains(raw, "X-Note: kept") {
+		t.Errorf("sent was %s", raw)
+	}
+}
+
+// late answers when its time is over, and has looked at everything before.
+type late struct{ done chan struct{} }
+
+func (l late) Classify(ctx context.Context, c *policy.Content) (policy.Classification, error) {
+	defer close(l.done)
+	<-ctx.Done()
+	for _, a := range c.Attachments {
+		if a.Name != "marker4711.txt" {
+			return policy.Classification{}, errors.New("changed")
+		}
+	}
+	return policy.Classification{}, nil
+}
+
+// The race detector finds a message that is read while duties change it.
+func TestAClassifierThatIsLateSeesNoChange(t *testing.T) {
+	t.Parallel()
+	l := late{make(chan struct{})}
+	w := newRuled(t, policy.Options{}, func(c *phimail.Config) { c.Classifier, c.ClassifyTimeout = l, time.Nanosecond })
+	msg := held()
+	msg.Known = []policy.Finding{{Field: "attachments[0].name"}}
+	plan, err := w.client.Plan(t.Context(), msg)
+	if err != nil || plan.Err() != nil {
+		t.Fatal(err, plan.Err())
+	}
+	<-l.done
 }

@@ -62,6 +62,10 @@ func (p *Plan) fitEscrow(ctx context.Context, r *planned, v *policy.Verdict, off
 	}
 	r.reason = "kept on a web page, second factor " + string(configured.For(access)) + ": " + why
 	p.endsBy(offer.Until)
+	if r.reach != nil {
+		r.reason += reachWords(r.reach)
+		p.endsBy(r.reach.Until)
+	}
 	return nil
 }
 
@@ -77,7 +81,13 @@ func (p *Plan) linkOffer(ctx context.Context, r *planned, v *policy.Verdict, off
 		return o, "the classifier failed, so that the content may be specially protected"
 	}
 	o, err := p.offer(ctx, &r.addressee, transport.Attested, offers)
+	if err == nil {
+		// Else a link that opens by itself would go where clear content may not.
+		r.need = transport.Attested
+		err = p.prove(ctx, r, &o)
+	}
 	if err != nil || !o.TLS || !o.Assurance.Meets(transport.Attested) || !o.Until.IsZero() && !p.made.Before(o.Until) {
+		r.reach = nil
 		return o, "the notification's way is not known to be attested, so that the link alone is not enough"
 	}
 	return o, ""

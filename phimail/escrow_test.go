@@ -245,6 +245,37 @@ func TestTheSecondFactor(t *testing.T) {
 	}
 }
 
+// A link that opens by itself goes where clear content may, and nowhere else.
+func TestALinkAloneNeedsAProvenDomain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		relay ability
+		found finding
+		want  string
+	}{
+		"attested":                        {ability{tls: true, attested: true}, finding{}, "none"},
+		"attested, excluded":              {ability{tls: true, attested: true}, finding{excluded: true}, "passcode"},
+		"attested, the look-up fails":     {ability{tls: true, attested: true}, finding{status: transport.Deferred}, "passcode"},
+		"REQUIRETLS, proven":              {ability{tls: true, requireTLS: true}, finding{proven: true}, "none"},
+		"REQUIRETLS, unproven":            {ability{tls: true, requireTLS: true}, finding{}, "passcode"},
+		"REQUIRETLS, the Prober panicked": {ability{tls: true, requireTLS: true}, finding{broken: func() (*transport.Reach, error) { panic("x") }}, "passcode"},
+	} {
+		k := newKeeper(t, func(c *escrow.Config) { c.Factor = escrow.LinkOnly }, func(c *phimail.Config) {
+			c.Prober = &prober{answer: tt.found.probe}
+		})
+		k.relay.offer = func(q transport.Query) (transport.Offer, error) { return tt.relay.offer(q), nil }
+		receipt, err := k.client.Send(t.Context(), reminder("a@patient.example"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		e := receipt.Recipients[0].Evidence
+		if e.Seal.Factor != tt.want || (e.Reach != nil) != (tt.want == "none") {
+			t.Errorf("%s: factor %s, domain %+v", name, e.Seal.Factor, e.Reach)
+		}
+	}
+}
+
 func TestATransportThatRewritesLinksCarriesNone(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, nil, nil)

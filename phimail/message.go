@@ -66,7 +66,7 @@ type Message struct {
 
 // Actor is who sends: a person or a service of the host, and in whose name. The
 // fields are identifiers for the record, not names: letters, digits and
-// "._:@/+-", at most 128 bytes.
+// "._:/+-", at most 128 bytes.
 type Actor struct {
 	ID         string
 	Role       string

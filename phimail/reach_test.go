@@ -298,3 +298,21 @@ func TestDomainsAreAskedForSideBySide(t *testing.T) {
 		t.Fatal(err, plan.Err())
 	}
 }
+
+// A later mode that will never be possible doesn't hide that an earlier one may be.
+func TestWhatMayPassIsReportedAsRetryable(t *testing.T) {
+	t.Parallel()
+	w := newRuled(t, policy.Options{Modes: []policy.Mode{policy.TLS, policy.SMIME}}, func(c *phimail.Config) {
+		c.Prober = &prober{answer: finding{}.probe}
+		c.Sealers = []crypt.Sealer{&sealer{mode: "smime", find: func(mail.Address) (crypt.Key, error) {
+			return crypt.Key{}, &crypt.Error{Reason: crypt.ErrNotFound}
+		}}}
+	})
+	w.relay.offer = func(q transport.Query) (transport.Offer, error) {
+		return ability{tls: true, requireTLS: true}.offer(q), nil
+	}
+	receipt, err := w.client.Send(t.Context(), reminder("ada@patient.example"))
+	if o := receipt.Recipients[0]; err == nil || !o.Retryable || o.Code != string(transport.ErrNoProof) {
+		t.Errorf("%v: retryable %t, code %s: %s", err, o.Retryable, o.Code, o.Reason)
+	}
+}

@@ -10,13 +10,20 @@ func (m *Message) Outer(subject string) []byte {
 		From: m.From, To: m.To, Cc: m.Cc, ReplyTo: m.ReplyTo, Subject: subject, Date: m.Date,
 		MessageID: m.MessageID, InReplyTo: m.InReplyTo, References: m.References,
 	}
-	for _, f := range m.Header {
-		if actedUpon(f.Name) {
-			o.Header = append(o.Header, f)
-		}
-	}
+	o.Header = m.ActedUpon()
 	header, _ := o.fields()
 	return header
+}
+
+// ActedUpon returns the further fields of m that mail systems act upon.
+func (m *Message) ActedUpon() []Field {
+	var fields []Field
+	for _, f := range m.Header {
+		if actedUpon(f.Name) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 func actedUpon(name string) bool {

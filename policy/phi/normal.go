@@ -290,6 +290,15 @@ func (b *normal) unspread(src []byte, way *normal) {
 	start := 0
 	b.text = slices.Grow(b.text, len(src))
 	for i := 0; i+2*minSpread-2 < len(src); {
+		if i+9 <= len(src) {
+			// The signs after four characters, and two and four on.
+			v := binary.LittleEndian.Uint64(src[i+1:])
+			g := zeros(v&(0xf0*eachByte)^0x20*eachByte) | zeros(v^'_'*eachByte)
+			if uint32(g&(g>>16)&(g>>32)) == 0 { //nolint:gosec // the lower half
+				i += 4
+				continue
+			}
+		}
 		n, step := 0, 0
 		// Only a single character with a sign after it begins such a word, and
 		// the sign comes again.

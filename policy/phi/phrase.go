@@ -36,8 +36,9 @@ func next(tokens []token, i int) int {
 
 // phrases finds the longest phrase of the vocabulary at each word and puts what
 // is known of it on its first token.
-func phrases(tokens []token, starts []int32) {
-	for _, start := range starts {
+func (r *reader) phrases() {
+	tokens := r.tokens
+	for _, start := range r.starts {
 		i := int(start)
 		if i >= len(tokens) {
 			return
@@ -52,7 +53,7 @@ func phrases(tokens []token, starts []int32) {
 		for j := next(tokens, i); j >= 0; j = next(tokens, j) {
 			// "A. M." is no "am": two sentences are no phrase.
 			h = vocab.Join(h, tokens[j].wordHash())
-			e := vocab.Lookup(h)
+			e := r.lookup(h)
 			if e.Set&^vocab.Prefix != 0 || e.Label != vocab.NoLabel {
 				best, last = e, j
 			}

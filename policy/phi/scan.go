@@ -97,7 +97,7 @@ var ahead [guard]token
 // block reads the tokens of a block.
 func (s *scan) block() {
 	n := len(s.r.tokens)
-	phrases(s.r.tokens, s.r.starts)
+	s.r.phrases()
 	s.casing()
 	s.r.tokens = append(s.r.tokens, ahead[:]...)
 	for i := 0; i < n; {

@@ -87,7 +87,12 @@ func makeInWord() (t [256]bool) {
 	return t
 }
 
-const recentWords = 512
+// recentWords is how many of a scan's words and phrases are kept at hand: a power
+// of two.
+const (
+	recentBits  = 11
+	recentWords = 1 << recentBits
+)
 
 type lookedUp struct {
 	hash  uint64
@@ -95,7 +100,7 @@ type lookedUp struct {
 }
 
 func (r *reader) lookup(h uint64) vocab.Entry {
-	c := &r.recent[(h*0x9e3779b97f4a7c15)>>(64-9)]
+	c := &r.recent[(h*0x9e3779b97f4a7c15)>>(64-recentBits)]
 	if c.hash != h {
 		c.hash, c.entry = h, vocab.Lookup(h)
 	}

@@ -17,7 +17,8 @@ const (
 	// given up while planning.
 	KindOutcome Kind = "outcome"
 	// KindHold tells what was decided on a message that was kept for review:
-	// Status is "released", "rejected" or "expired", RecordRef names it.
+	// Status is "released", "rejected", "expired" or "abandoned" (a release did not
+	// end), RecordRef is its id, Digest an HMAC-SHA-256 under a key of the store.
 	KindHold Kind = "hold"
 	// KindRecord tells of a change of the records on file: Decision is the kind
 	// of record, RecordRef its ID, Status "recorded", "withdrawn" or "failed"

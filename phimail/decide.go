@@ -134,7 +134,7 @@ func (p *Plan) decide(ctx context.Context) {
 		}
 	}
 	p.judgeKeys(ctx, offers)
-	if err := p.replaceSubject(ctx, decision.Verdicts); err != nil {
+	if err := p.replaceSubject(ctx); err != nil {
 		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDuty}, dutyReason)
 	}
 }

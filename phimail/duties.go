@@ -95,13 +95,14 @@ func neutralName(k int, name string) string {
 // is asked for. Of the further fields those stay that stand outside sealed modes:
 // the others (Thread-Topic, Comments, X-*) may repeat what the subject says. In
 // sealed modes the real ones travel inside.
-func (p *Plan) replaceSubject(ctx context.Context, verdicts []policy.Verdict) error {
+func (p *Plan) replaceSubject(ctx context.Context) error {
 	for i := range p.recipients {
-		if p.recipients[i].stop != nil || p.recipients[i].mode != policy.TLS || !verdicts[i].ReplaceSubject {
+		v := &p.recipients[i].verdict // the last one, which may know of a changed key
+		if p.recipients[i].stop != nil || p.recipients[i].mode != policy.TLS || !v.ReplaceSubject {
 			continue
 		}
 		d := *p.draft
-		if d.compose.Subject = verdicts[i].Subject; d.compose.Subject == "" {
+		if d.compose.Subject = v.Subject; d.compose.Subject == "" {
 			d.compose.Subject = policy.DefaultSubject
 		}
 		d.compose.Header = d.compose.ActedUpon()

@@ -72,7 +72,8 @@ type HeldMessage struct {
 	// does.
 	Codes       []string
 	Explanation []string
-	// Digest is the SHA-256 of the content, in hex.
+	// Digest names the content, in hex. It is keyed (HMAC-SHA-256), so that nobody
+	// without Hold.Key can try what the message might be.
 	Digest string
 	// Releasing says that a release was begun and has not ended: the process
 	// that did it runs still, or died. ReleasedBy began it.
@@ -83,6 +84,8 @@ type HeldMessage struct {
 const (
 	defaultHoldExpires = 72 * time.Hour
 	holdKeySize        = 32
+	// holdLease is how long a claim is surely left to whoever made it.
+	holdLease = time.Hour
 )
 
 // checkHold finds what is wrong with Config.Hold.
@@ -158,22 +161,52 @@ func (c *Client) heldItems(ctx context.Context) ([]*heldItem, error) {
 	return items, nil
 }
 
-// expire removes an item whose time is over, and says whether it is.
+// expire removes an item whose time is over, and says whether it is. What somebody
+// decides on at this moment is not over.
 func (c *Client) expire(ctx context.Context, it *heldItem) (bool, error) {
-	if c.cfg.Clock().Before(it.meta.Expires) || it.meta.Releasing {
+	now := c.cfg.Clock()
+	// A claim without a name is one of expire, whose process died.
+	died := it.meta.Releasing && it.meta.ReleasedBy == "" && !now.Before(it.meta.ReleasedAt.Add(holdLease))
+	if now.Before(it.meta.Expires) || it.meta.Releasing && !died {
 		return false, nil
 	}
-	if err := c.record(ctx, it, Actor{}, holdExpired); err != nil {
-		return true, err
+	err := c.decideOn(ctx, it, Actor{}, holdExpired)
+	if errors.Is(err, ErrHoldConflict) || errors.Is(err, ErrNotHeld) {
+		return false, nil
 	}
-	return true, c.remove(ctx, it)
+	return true, err
+}
+
+// claim makes it this call's alone: whoever decides at the same moment comes too
+// late.
+func (c *Client) claim(ctx context.Context, it *heldItem, by Actor) (*heldItem, error) {
+	claimed := *it
+	claimed.meta.Releasing, claimed.meta.ReleasedBy, claimed.meta.ReleasedAt = true, by.ID, c.cfg.Clock().UTC()
+	if err := c.swapMeta(ctx, it, &claimed); err != nil {
+		return nil, err
+	}
+	return &claimed, nil
+}
+
+// decideOn claims an item, records what was decided on it and removes it. What
+// can't be recorded is not decided.
+func (c *Client) decideOn(ctx context.Context, it *heldItem, by Actor, status string) error {
+	claimed, err := c.claim(ctx, it, by)
+	if err != nil {
+		return err
+	}
+	if err := c.record(ctx, it, by, status); err != nil {
+		return errors.Join(err, c.swapMeta(ctx, claimed, it))
+	}
+	return c.remove(ctx, claimed)
 }
 
 // The statuses of hold events.
 const (
-	holdReleased = "released"
-	holdRejected = "rejected"
-	holdExpired  = "expired"
+	holdReleased  = "released"
+	holdRejected  = "rejected"
+	holdExpired   = "expired"
+	holdAbandoned = "abandoned"
 )
 
 // record writes what was decided on an item.
@@ -226,7 +259,8 @@ func (c *Client) review(ctx context.Context, id string, by Actor) (*heldItem, er
 }
 
 // Reject removes a held message. Nothing of it was sent and nothing will be. by
-// is not the sender.
+// is not the sender. While a release is under way, or if one did not end, it
+// returns ErrHoldConflict; see [Client.Abandon].
 func (c *Client) Reject(ctx context.Context, id string, by Actor) error {
 	if err := c.enter(); err != nil {
 		return err
@@ -236,24 +270,39 @@ func (c *Client) Reject(ctx context.Context, id string, by Actor) error {
 	if err != nil {
 		return err
 	}
-	// Claimed first: whoever releases at the same moment comes too late.
-	claimed := *it
-	claimed.meta.Releasing, claimed.meta.ReleasedBy = true, by.ID
-	if !it.meta.Releasing {
-		if err := c.swapMeta(ctx, it, &claimed); err != nil {
-			return err
-		}
+	if it.meta.Releasing {
+		return ErrHoldConflict
 	}
-	if err := c.record(ctx, it, by, holdRejected); err != nil {
+	return c.decideOn(ctx, it, by, holdRejected)
+}
+
+// Abandon removes a held message whose release, or rejection, was begun at least
+// an hour ago and did not end, since its process died. That says nothing of
+// whether somebody has the message: the outcomes in the audit log do, as far as
+// they are known. by is not the sender. Of any other message it returns
+// ErrHoldConflict.
+func (c *Client) Abandon(ctx context.Context, id string, by Actor) error {
+	if err := c.enter(); err != nil {
 		return err
 	}
-	return c.remove(ctx, &claimed)
+	defer c.leave()
+	it, err := c.review(ctx, id, by)
+	if err != nil {
+		return err
+	}
+	if !it.meta.Releasing || c.cfg.Clock().Before(it.meta.ReleasedAt.Add(holdLease)) {
+		return ErrHoldConflict
+	}
+	return c.decideOn(ctx, it, by, holdAbandoned)
 }
 
 // Release sends a held message in the name of its sender. It is planned anew, as
 // of now, with the one fact that by, who is not the sender, let exactly this
-// content go: that satisfies the duty to hold and loosens nothing else. If nobody
-// has it afterwards it is held as before; else it is removed.
+// content go, for what [Client.Held] says of it: that satisfies these duties to
+// hold and loosens nothing else. If there is another reason to hold it by now, or
+// another changed key of a recipient than was reviewed, it stays held under the
+// same id, Held says why, and the error matches ErrHeld. If nobody has it
+// afterwards it is held as before; else it is removed.
 func (c *Client) Release(ctx context.Context, id string, by Actor) (*Receipt, error) {
 	if err := c.enter(); err != nil {
 		return nil, err
@@ -274,25 +323,38 @@ func (c *Client) Release(ctx context.Context, id string, by Actor) (*Receipt, er
 	if err != nil {
 		return nil, err
 	}
-	claimed := *it
-	claimed.meta.Releasing, claimed.meta.ReleasedBy = true, by.ID
-	if err := c.swapMeta(ctx, it, &claimed); err != nil {
+	if plan.held {
+		return c.holdOn(ctx, plan, it)
+	}
+	claimed, err := c.claim(ctx, it, by)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.record(ctx, it, by, holdReleased); err != nil {
-		return nil, errors.Join(err, c.swapMeta(ctx, &claimed, it))
+		return nil, errors.Join(err, c.swapMeta(ctx, claimed, it))
 	}
 	receipt, err := c.SendPlan(ctx, plan)
 	if receipt == nil || !somebodyHas(receipt) && !errors.Is(err, ErrOutcomeNotRecorded) {
-		if back := c.swapMeta(ctx, &claimed, it); back != nil {
+		if back := c.swapMeta(ctx, claimed, it); back != nil {
 			err = errors.Join(err, back)
 		}
 		return receipt, err
 	}
-	if gone := c.remove(ctx, &claimed); gone != nil {
+	if gone := c.remove(ctx, claimed); gone != nil {
 		err = errors.Join(err, gone)
 	}
 	return receipt, err
+}
+
+// holdOn keeps an item that is held for more than was reviewed, and says for what.
+func (c *Client) holdOn(ctx context.Context, plan *Plan, it *heldItem) (*Receipt, error) {
+	more := *it
+	plan.holds(&more.meta)
+	if err := c.swapMeta(ctx, it, &more); err != nil {
+		return nil, err
+	}
+	plan.item = it.id
+	return c.SendPlan(ctx, plan)
 }
 
 func somebodyHas(r *Receipt) bool {
@@ -302,7 +364,8 @@ func somebodyHas(r *Receipt) bool {
 // planReleased plans the message of an item.
 func (c *Client) planReleased(ctx context.Context, msg *Message, it *heldItem, by Actor) (*Plan, error) {
 	return c.planAs(ctx, msg, func(p *Plan) {
-		p.released = &policy.Release{Actor: policy.Actor(by), Digest: it.meta.Digest}
+		m := &it.meta
+		p.released = &policy.Release{Actor: policy.Actor(by), Digest: m.Digest, Codes: m.Codes, Keys: m.Keys}
 		p.draft.messageID, p.draft.compose.MessageID = it.meta.MessageID, it.meta.MessageID
 	})
 }

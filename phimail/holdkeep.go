@@ -37,11 +37,19 @@ func (p *Plan) checkHold() {
 func (a *attempt) keep(ctx context.Context) (undo func(), err error) {
 	p := a.plan
 	c := p.client
+	if p.item != "" { // it is kept already
+		a.heldAs(p.item)
+		return func() {}, nil
+	}
 	plain, err := p.draft.keepable(c.cfg.MaxSize)
 	if err != nil {
 		return nil, &callError{class: ErrHoldStore, cause: ownError(err)}
 	}
-	it := &heldItem{id: randomID(), meta: p.heldMeta(plain)}
+	digest, err := c.holdDigest(holdVersion, plain)
+	if err != nil {
+		return nil, err
+	}
+	it := &heldItem{id: randomID(), meta: p.heldMeta(digest)}
 	body, err := c.sealHeld(holdBody, it.id, plain)
 	if err != nil {
 		return nil, err
@@ -64,36 +72,53 @@ func (a *attempt) keep(ctx context.Context) (undo func(), err error) {
 		return nil, holdError(err)
 	}
 	it.stored = sealed
-	for i := range a.receipt.Recipients {
-		if o := &a.receipt.Recipients[i]; o.Status == Held {
-			o.HoldID = it.id
-		}
-	}
+	a.heldAs(it.id)
 	return func() { _ = c.remove(ctx, it) }, nil
 }
 
-func (p *Plan) heldMeta(plain []byte) heldMeta {
+func (a *attempt) heldAs(id string) {
+	for i := range a.receipt.Recipients {
+		if o := &a.receipt.Recipients[i]; o.Status == Held {
+			o.HoldID = id
+		}
+	}
+}
+
+func (p *Plan) heldMeta(digest string) heldMeta {
 	m := &p.draft.msg
 	meta := heldMeta{
 		Version: holdVersion, Tenant: p.client.cfg.Tenant, MessageID: p.draft.messageID,
 		Held: p.made.UTC(), Expires: p.made.Add(p.client.cfg.Hold.Expires).UTC(),
 		Actor: m.Actor, Label: m.Label, Purpose: m.Purpose.String(), Stream: m.Stream.String(),
-		Recipients: len(p.recipients), Attachments: len(p.draft.files()), Bytes: p.content.size, Digest: digestOf(plain),
+		Recipients: len(p.recipients), Attachments: len(p.draft.files()), Bytes: p.content.size, Digest: digest,
 	}
+	p.holds(&meta)
+	return meta
+}
+
+// holds writes down what a reviewer looks at: the reasons to hold the message, and
+// the changed keys.
+func (p *Plan) holds(meta *heldMeta) {
+	meta.Codes, meta.Explanation, meta.Keys = nil, nil, nil
 	for i := range p.recipients {
 		r := &p.recipients[i]
 		if r.stop == nil || r.stop.Status != Held {
 			continue
 		}
+		if r.change != nil && !slices.Contains(meta.Keys, r.change.new) {
+			meta.Keys = append(meta.Keys, r.change.new)
+		}
+		for _, code := range r.verdict.HoldCodes() {
+			if !slices.Contains(meta.Codes, code) {
+				meta.Codes = append(meta.Codes, code)
+			}
+		}
 		for s := range r.verdict.Steps {
-			step := &r.verdict.Steps[s]
-			if step.Effect == "hold" && !slices.Contains(meta.Codes, step.Code) {
-				meta.Codes = append(meta.Codes, step.Code)
+			if step := &r.verdict.Steps[s]; step.Effect == "hold" && !slices.Contains(meta.Explanation, step.String()) {
 				meta.Explanation = append(meta.Explanation, step.String())
 			}
 		}
 	}
-	return meta
 }
 
 // hold keeps the message, before the record says so, and returns what takes it away

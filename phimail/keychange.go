@@ -2,9 +2,12 @@ package phimail
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/phimail/sdk/audit"
 	"github.com/phimail/sdk/crypt"
+	"github.com/phimail/sdk/policy"
 )
 
 // keyChange is what was known of a recipient's changed key when it was decided on.
@@ -39,29 +42,60 @@ func (p *Plan) judgeKeys(ctx context.Context, offers offerCache) {
 	}
 	facts, err := p.gather(ctx, offers)
 	if err == nil {
-		for i := range p.recipients {
-			facts.Recipients[i].KeyChanged = p.recipients[i].change != nil
-		}
-		decision, asked := p.ask(ctx, facts)
-		if err = asked; err == nil && len(decision.Verdicts) == len(p.recipients) {
-			for i := range p.recipients {
-				p.recipients[i].verdict = decision.Verdicts[i]
-			}
-		} else {
-			err = ErrPolicy
-		}
+		err = p.askAgain(ctx, facts)
 	}
 	for i := range p.recipients {
-		p.judgeKey(ctx, i, err, offers)
+		if r := &p.recipients[i]; r.stop == nil {
+			p.judgeKey(ctx, i, err, facts, offers)
+		}
 	}
 }
 
-// judgeKey fits recipient i to the verdict that knows of the change.
-func (p *Plan) judgeKey(ctx context.Context, i int, err error, offers offerCache) {
-	r := &p.recipients[i]
-	if r.stop != nil || r.change == nil && err == nil && len(r.verdict.Modes) > 0 {
-		return
+// askAgain tells the policy of the changed keys, and puts its verdicts in the place
+// of the first ones.
+func (p *Plan) askAgain(ctx context.Context, facts *policy.Facts) error {
+	for i := range p.recipients {
+		change := p.recipients[i].change
+		facts.Recipients[i].KeyChanged = change != nil
+		if change != nil && p.released != nil && !slices.Contains(p.released.Keys, change.new) {
+			facts.Released = nil // whoever released the message did not see this key
+		}
 	}
+	decision, err := p.ask(ctx, facts)
+	if err != nil {
+		return err
+	}
+	if len(decision.Verdicts) != len(p.recipients) {
+		return ErrPolicy
+	}
+	first := make([]policy.Verdict, len(p.recipients))
+	for i := range p.recipients {
+		first[i], p.recipients[i].verdict = p.recipients[i].verdict, decision.Verdicts[i]
+	}
+	if asksMore(duties(decision.Verdicts), duties(first)) {
+		p.stopAll(RecipientError{Class: ErrRefused, Status: Refused, Code: CodeDuty, Retryable: true},
+			"the policy asks more of the message since a recipient's key changed, and it is built already; look at the key first")
+	}
+	return nil
+}
+
+// asksMore reports whether d changes the message in what done did not. Links in
+// notices and fields are made anew each time, so that their names are compared.
+func asksMore(d, done policy.Duties) bool {
+	return slices.ContainsFunc(d.Rename, func(k int) bool { return !slices.Contains(done.Rename, k) }) ||
+		slices.ContainsFunc(d.Notices, func(n policy.Notice) bool {
+			return !slices.ContainsFunc(done.Notices, func(o policy.Notice) bool { return o.ID == n.ID })
+		}) ||
+		slices.ContainsFunc(d.Header, func(h policy.HeaderField) bool {
+			return !slices.ContainsFunc(done.Header, func(o policy.HeaderField) bool { return strings.EqualFold(o.Name, h.Name) })
+		})
+}
+
+// judgeKey fits recipient i anew to the verdict that knows of the changes, also if
+// their own key did not change.
+func (p *Plan) judgeKey(ctx context.Context, i int, err error, facts *policy.Facts, offers offerCache) {
+	r := &p.recipients[i]
+	*r = planned{addressee: r.addressee, change: r.change, verdict: r.verdict}
 	v := &r.verdict
 	r.code, r.rules = v.Code, v.Rules
 	switch {
@@ -75,20 +109,30 @@ func (p *Plan) judgeKey(ctx context.Context, i int, err error, offers offerCache
 			class = ErrNoKey
 		}
 		r.halt(i, RecipientError{Class: class, Status: Refused, Code: code}, reason)
-	case !v.KeyChangeAccepted:
+	case r.change != nil && !v.KeyChangeAccepted:
 		why := sealError(&crypt.Error{Reason: crypt.ErrChanged})
 		r.halt(i, why, why.words())
 	default:
-		p.fit(ctx, i, v, offers)
-		switch {
-		case r.stop != nil:
-		case r.key.Changed() && r.key.Fingerprint == r.change.new:
-			r.reason += "; another key than before, which the policy accepts"
-		case r.key.Changed():
-			why := sealError(&crypt.Error{Reason: crypt.ErrChanged, Retry: true})
-			r.halt(i, why, why.words())
-		}
+		p.fitAgain(ctx, i, facts, offers)
 	}
+}
+
+func (p *Plan) fitAgain(ctx context.Context, i int, facts *policy.Facts, offers offerCache) {
+	r := &p.recipients[i]
+	p.fit(ctx, i, &r.verdict, offers)
+	switch {
+	case r.stop != nil:
+		return
+	case !r.key.Changed():
+	case r.change != nil && r.key.Fingerprint == r.change.new:
+		r.reason += "; another key than before, which the policy accepts"
+	default: // it changed meanwhile
+		why := sealError(&crypt.Error{Reason: crypt.ErrChanged, Retry: true})
+		r.halt(i, why, why.words())
+		return
+	}
+	p.restsOn(facts, i, &r.verdict)
+	p.checkParty(i, facts.Recipients[i].Offer)
 }
 
 // keyEvents are the records of changed keys: they stand before the intents and

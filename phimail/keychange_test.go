@@ -1,6 +1,7 @@
 package phimail_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -135,5 +136,60 @@ func TestAChangedKeyIsHeldForReview(t *testing.T) {
 	}
 	if e := w.events(t, audit.KindKey); len(e) != 2 || e[1].Reason != "accepted" {
 		t.Errorf("on record is %+v", e)
+	}
+}
+
+// second is a policy that asks more once it knows of a changed key.
+type second struct {
+	policy.Policy
+
+	more func(v *policy.Verdict, i int)
+}
+
+func (s second) Decide(_ context.Context, f *policy.Facts) (policy.Decision, error) {
+	d := policy.Decision{Verdicts: make([]policy.Verdict, len(f.Recipients))}
+	known := slices.ContainsFunc(f.Recipients, func(r policy.RecipientFacts) bool { return r.KeyChanged })
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		v.Modes, v.Code, v.KeyChangeAccepted = []policy.Mode{policy.TLS}, "house", known
+		if i == 0 {
+			v.Modes = []policy.Mode{policy.PGP}
+		}
+		if known {
+			s.more(v, i)
+		}
+	}
+	return d, nil
+}
+
+func (second) Digest() string { return "second" }
+
+func TestWhatIsAskedAfterAKeyChangedHoldsForAll(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		more func(v *policy.Verdict, i int)
+		code string
+		mode policy.Mode // of the recipient whose key did not change
+		text string      // what travels to them
+	}{
+		"nothing more": {func(*policy.Verdict, int) {}, "house", policy.TLS, "Subject: Your visit"},
+		"sealed only":  {func(v *policy.Verdict, _ int) { v.Modes = []policy.Mode{policy.PGP} }, "house", policy.PGP, ""},
+		"a subject":    {func(v *policy.Verdict, _ int) { v.ReplaceSubject, v.Subject = true, "A message" }, "house", policy.TLS, "Subject: A message"},
+		"a notice": {func(v *policy.Verdict, _ int) { v.Notices = []policy.Notice{{ID: "n", Text: "Look."}} },
+			phimail.CodeDuty, policy.Refuse, ""},
+		"a field": {func(v *policy.Verdict, _ int) {
+			v.Header = []policy.HeaderField{{Name: "List-Id", Value: "<a.example>"}}
+		},
+			phimail.CodeDuty, policy.Refuse, ""},
+	} {
+		w := sealedWorld(t, discovering("ada@patient.example"), func(c2 *phimail.Config) { c2.Policy = second{more: c.more} })
+		receipt, err := w.client.Send(t.Context(), reminder("ada@patient.example", "bea@patient.example"))
+		bea := receipt.Recipients[1]
+		if bea.Mode != c.mode || (err == nil) != (c.code == "house") || err != nil && (bea.Code != c.code || !bea.Retryable) {
+			t.Errorf("%s: %s %s, %v", name, bea.Mode, bea.Code, err)
+		}
+		if c.text != "" && !slices.ContainsFunc(w.relay.received, func(raw []byte) bool { return bytes.Contains(raw, []byte(c.text)) }) {
+			t.Errorf("%s: %q was not sent", name, c.text)
+		}
 	}
 }

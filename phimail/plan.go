@@ -19,7 +19,8 @@ type Plan struct {
 	content      *content
 	clear        *content // what travels by TLS, nil if it is content
 	released     *policy.Release
-	held         bool // the message is to be kept for review
+	held         bool   // the message is to be kept for review
+	item         string // the held item that this message is already, or ""
 	policyDigest string
 	class        policy.Classification
 	recipients   []planned

@@ -128,6 +128,13 @@ type Release struct {
 	// Actor is who released it. It is not the sender, and neither whom the
 	// sender acts for.
 	Actor Actor
-	// Digest is the SHA-256 of the content that was released, in hex.
+	// Digest names the content that was released, in hex.
 	Digest string
+	// Codes are those of the holds that were looked at, see [Verdict.HoldCodes].
+	// What holds the message for another reason still does.
+	Codes []string
+	// Keys are the fingerprints of the changed keys that were looked at. With
+	// another changed key a message is not the one that was released, and is
+	// judged as if nobody had.
+	Keys []string
 }

@@ -285,6 +285,12 @@ func TestAReleaseSatisfiesTheHoldAndNothingElse(t *testing.T) {
 		before := decide(t, o, f)
 		f.Released = &policy.Release{Actor: policy.Actor{ID: "officer"}, Digest: "0"}
 		for i, after := range decide(t, o, f) {
+			if !reflect.DeepEqual(after, before[i]) {
+				t.Errorf("a hold that nobody looked at: %v became %v", before[i], after)
+			}
+			f.Released.Codes = append(f.Released.Codes, before[i].HoldCodes()...)
+		}
+		for i, after := range decide(t, o, f) {
 			if w := weaker(&after, &before[i]); w != "" && w != "hold" {
 				t.Errorf("%s: %v became %v", w, before[i], after)
 			}

@@ -111,14 +111,23 @@ func judge(r Rule, f *Facts, i int) (ruling Ruling) {
 			ruling = refuse("internal", "rule-failed", "a rule that does not fail", "a rule panicked")
 		}
 	}()
-	return r.Judge(f, i)
+	ruling = r.Judge(f, i)
+	if ruling.Hold && !slices.ContainsFunc(ruling.Steps, isHold) {
+		// A release names the holds that were looked at, so each has a step.
+		ruling.Steps = union(ruling.Steps, []Step{{
+			Rule: r.Doc().Name, Code: effectHold, Effect: effectHold, Facts: []string{"the rule gives no reason"}, Change: "a release",
+		}}, compareSteps)
+	}
+	return ruling
 }
+
+func isHold(s Step) bool { return s.Effect == effectHold }
 
 // Verdict turns the intersection of all rulings for a recipient into a verdict:
 // it puts the modes into the order of preference, and counts a release.
 func (s *RuleSet) Verdict(r Ruling, f *Facts) Verdict {
 	v := Verdict{TLS: r.TLS, Subject: s.subject, Duties: r.Duties, Steps: r.Steps}
-	if v.Hold && f.Released.valid(f.Actor) {
+	if v.Hold && f.Released.valid(f.Actor) && f.Released.covers(&v) {
 		v.Hold = false
 		v.Steps = union(v.Steps, releaseSteps, compareSteps)
 	}
@@ -149,6 +158,34 @@ var releaseSteps = []Step{{
 // valid reports whether somebody other than the sender vouches for a content.
 func (r *Release) valid(sender Actor) bool {
 	return r != nil && r.Actor.ID != "" && r.Digest != "" && r.Actor.ID != sender.ID && r.Actor.ID != sender.OnBehalfOf
+}
+
+// covers reports whether every hold of v was looked at.
+func (r *Release) covers(v *Verdict) bool {
+	for _, code := range v.HoldCodes() {
+		if !slices.Contains(r.Codes, code) {
+			return false
+		}
+	}
+	return true
+}
+
+// HoldCodes are the codes of what the message is held for, without doubles, "hold"
+// where no step says it; nil if it is not held. A [Release] names them.
+func (v *Verdict) HoldCodes() []string {
+	if !v.Hold {
+		return nil
+	}
+	var codes []string
+	for i := range v.Steps {
+		if s := &v.Steps[i]; s.Effect == effectHold && !slices.Contains(codes, s.Code) {
+			codes = append(codes, s.Code)
+		}
+	}
+	if codes == nil {
+		return []string{effectHold}
+	}
+	return codes
 }
 
 // code is the reason of a refusal or a hold, else how the message is protected.

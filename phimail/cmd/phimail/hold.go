@@ -118,21 +118,47 @@ func (a *app) hold(ctx context.Context, args []string) error {
 		receipt, err := s.client.Release(ctx, h.id, h.actor)
 		closed := s.close(ctx)
 		if receipt == nil {
-			return errors.Join(holdFailure(err), closed)
+			return holdEnds(err, closed)
 		}
 		if werr := writeReceipt(a.stdout, receipt); werr != nil {
 			err = errors.Join(err, errors.New("the receipt could not be written to standard output"))
 		}
 		return verdict(receipt, err, closed)
 	case "reject":
-		err = s.client.Reject(ctx, h.id, h.actor)
-		if err == nil {
-			err = writeJSON(a.stdout, map[string]any{"id": h.id, "status": "rejected", "actor": h.actor.ID})
-		}
+		err = a.decided(h, "rejected", s.client.Reject(ctx, h.id, h.actor))
+	case "abandon":
+		err = a.decided(h, "abandoned", s.client.Abandon(ctx, h.id, h.actor))
 	default:
 		err = a.listHeld(ctx, s.client)
 	}
-	return errors.Join(holdFailure(err), s.close(ctx))
+	return holdEnds(err, s.close(ctx))
+}
+
+// decided writes what became of a message, if it did.
+func (a *app) decided(h *holding, status string, err error) error {
+	if err != nil {
+		return err
+	}
+	return a.writeHold(map[string]any{"id": h.id, "status": status, "actor": h.actor.ID})
+}
+
+func (a *app) writeHold(v any) error {
+	if writeJSON(a.stdout, v) != nil {
+		return fail(exitAudit, "hold: it is done, but the answer could not be written to standard output")
+	}
+	return nil
+}
+
+// holdEnds is the failure of the call, with that of closing the audit log, which
+// is one even where all else went well.
+func holdEnds(err, closed error) error {
+	if err = holdFailure(err); err == nil && closed != nil {
+		return &failure{exitAudit, closed}
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		return &failure{f.code, errors.Join(f.err, closed)}
+	}
+	return nil
 }
 
 // asksHelp reports whether the first word asks for help.
@@ -142,8 +168,8 @@ func asksHelp(args []string) bool {
 
 func (a *app) parseHold(args []string) (h *holding, helped bool, err error) {
 	h = &holding{}
-	if len(args) == 0 || args[0] != "list" && args[0] != "release" && args[0] != "reject" {
-		return nil, false, fail(exitUsage, "hold: name what to do: list, release or reject; phimail hold -h explains them")
+	if len(args) == 0 || !slices.Contains([]string{"list", "release", "reject", "abandon"}, args[0]) {
+		return nil, false, fail(exitUsage, "hold: name what to do: list, release or reject, or abandon; phimail hold -h explains them")
 	}
 	h.act = args[0]
 	f := newFlags("hold")
@@ -210,21 +236,25 @@ func (a *app) listHeld(ctx context.Context, c *phimail.Client) error {
 			out[i].Status = "releasing"
 		}
 	}
-	return writeJSON(a.stdout, map[string]any{"held": out})
+	return a.writeHold(map[string]any{"held": out})
 }
 
 func holdFailure(err error) error {
 	code := exitRefused
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, phimail.ErrNotHeld):
+	case errors.Is(err, phimail.ErrNotHeld), errors.Is(err, phimail.ErrInvalidMessage):
 		code = exitData
 	case errors.Is(err, phimail.ErrAudit):
 		code = exitAudit
 	case errors.Is(err, phimail.ErrHoldStore):
 		code = exitConfig
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, phimail.ErrCanceled), errors.Is(err, phimail.ErrPlanStale),
+		errors.Is(err, phimail.ErrStopped), errors.Is(err, phimail.ErrClosed):
 		code = exitDeferred
 	}
 	var lines []string
@@ -237,6 +267,7 @@ func holdFailure(err error) error {
 const helpHold = `usage: phimail hold list -config FILE
        phimail hold release -config FILE -actor A [-role R] ID
        phimail hold reject -config FILE -actor A [-role R] ID
+       phimail hold abandon -config FILE -actor A [-role R] ID
 
 Messages that a rule wants reviewed are kept, encrypted, in the store of the hold
 block; send says "held", gives the hold_id and exits with 77.
@@ -245,11 +276,15 @@ list shows them without content and recipients, {"held":[{"id","status","expires
 "actor","codes","explanation",...}]}. Those whose time is over are removed, and the
 audit log says so: run it once in a while.
 release sends a message in the name of its sender. It is judged again, as of now,
-and whatever the rules ask but the review still holds. It writes a receipt and exits
-as send does.
+and whatever the rules ask but the review still holds. If they want it reviewed for
+more than list said, or a key changed since, it stays held under its id: look at list
+again. It writes a receipt and exits as send does.
 reject removes a message; nothing of it is ever sent.
+abandon removes one that has been "releasing" for an hour or more, since the process
+died; whether somebody has it is what the outcomes in the audit log say.
 
 The actor who decides must not be the sender, nor whom the sender acted for.
-The exit codes: 0 done, 65 no such message, 77 this actor may not decide, or somebody
-else just did, or its time is over; 74 the audit log can't be written.
+The exit codes: 0 done, 65 no such message, or it is no longer valid, 77 this actor may
+not decide, or somebody else just did, or its time is over; 75 try again; 74 the audit
+log or the answer can't be written, 78 the store can't be used.
 `

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/phimail/sdk/audit"
+	"github.com/phimail/sdk/phimail"
 )
 
 // reviewed is an office whose rule file holds messages with several attachments
@@ -278,6 +280,35 @@ func TestMarketingMailCarriesAddressAndLink(t *testing.T) {
 	for _, want := range []string{"List-Unsubscribe: <https://clinic.example/u", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "1 Main Street", "hello"} {
 		if !strings.Contains(strings.ReplaceAll(raw, "\r\n ", " "), want) {
 			t.Errorf("no %q in %s", want, raw)
+		}
+	}
+}
+
+func TestHoldExitCodes(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("zq9")
+	for _, c := range []struct {
+		err, closed error
+		code        int
+	}{
+		{nil, nil, exitOK},
+		{nil, broken, exitAudit},
+		{phimail.ErrInvalidMessage, nil, exitData},
+		{phimail.ErrNotHeld, broken, exitData},
+		{phimail.ErrPlanStale, nil, exitDeferred},
+		{phimail.ErrClosed, nil, exitDeferred},
+		{phimail.ErrReviewer, nil, exitRefused},
+		{phimail.ErrHoldConflict, nil, exitRefused},
+		{phimail.ErrHoldStore, nil, exitConfig},
+		{phimail.ErrAudit, nil, exitAudit},
+	} {
+		code := exitOK
+		err := holdEnds(c.err, c.closed)
+		if f, ok := errors.AsType[*failure](err); ok {
+			code = f.code
+		}
+		if code != c.code || c.closed != nil && !errors.Is(err, broken) {
+			t.Errorf("%v, %v: %d, %v", c.err, c.closed, code, err)
 		}
 	}
 }

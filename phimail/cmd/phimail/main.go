@@ -112,7 +112,7 @@ func commands() []command {
 		{"escrow", "recall or unlock an escrow message", (*app).escrow},
 		{"tls-report", "say how TLS with recipients' servers went, for their owners", (*app).tlsReport},
 		{"policy", "test the rules with example messages", (*app).policy},
-		{"hold", "list, release or reject messages that were kept for review", (*app).hold},
+		{"hold", "list, release, reject or abandon messages that were kept for review", (*app).hold},
 		{"help", "explain a command, the exit codes or the configuration file", (*app).help},
 		{name: "enqueue"}, {name: "worker"}, {name: "outbox"},
 	}

@@ -87,24 +87,27 @@ func makeInWord() (t [256]bool) {
 	return t
 }
 
-// recentWords is how many of a scan's words and phrases are kept at hand: a power
+// recentWords is how many of a text's words and phrases are kept at hand: a power
 // of two.
 const (
-	recentBits  = 11
+	recentBits  = 12
 	recentWords = 1 << recentBits
 )
 
+// lookedUp is a word or phrase that was looked up.
 type lookedUp struct {
-	hash  uint64
-	entry vocab.Entry
+	key uint64 // of its spread hash what its place does not tell; the label in the low bits
+	set vocab.Set
 }
 
 func (r *reader) lookup(h uint64) vocab.Entry {
-	c := &r.recent[(h*0x9e3779b97f4a7c15)>>(64-recentBits)]
-	if c.hash != h {
-		c.hash, c.entry = h, vocab.Lookup(h)
+	m := h * 0x9e3779b97f4a7c15 // odd, so that no two hashes become one
+	c := &r.recent[m>>(64-recentBits)]
+	if c.key&^(recentWords-1) != m<<recentBits {
+		e := vocab.Lookup(h)
+		c.key, c.set = m<<recentBits|uint64(e.Label), e.Set
 	}
-	return c.entry
+	return vocab.Entry{Set: c.set, Label: vocab.Label(c.key & (recentWords - 1))} //nolint:gosec // a label was put in
 }
 
 // reader splits text into tokens.

@@ -121,7 +121,7 @@ func (a *app) hold(ctx context.Context, args []string) error {
 			return holdEnds(err, closed)
 		}
 		if werr := writeReceipt(a.stdout, receipt); werr != nil {
-			err = errors.Join(err, errors.New("the receipt could not be written to standard output"))
+			err = errors.Join(err, errNoReceipt)
 		}
 		return verdict(receipt, err, closed)
 	case "reject":

@@ -256,7 +256,7 @@ func TestCanaryInThePrintedFormsOfValues(t *testing.T) {
 	}
 	for name, v := range map[string]any{
 		"Message": *msg, "*Message": msg, "Recipient": msg.To[0], "[]Recipient": msg.To, "Attachment": msg.Attachments[0],
-		"HeaderField": msg.Header[0], "Config": cfg, "*Config": &cfg, "Plan": plan, "plan's receipt": plan.Receipt(),
+		"HeaderField": msg.Header[0], "Config": cfg, "*Config": &cfg, "*Plan": plan, "Plan": *plan, "plan's receipt": plan.Receipt(),
 		"parsed": parsed, "Entity": parsed.Entity, "struct": struct{ M *phimail.Message }{msg},
 		"Facts":          policy.Facts{From: mail.Address{Address: canary}, Label: canary, Patients: []string{canary}},
 		"Content":        policy.Content{Subject: canary, Text: canary, Fields: map[string]string{"a": canary}},

@@ -132,13 +132,13 @@ func (o Outcome) LogValue() slog.Value { return slog.StringValue(o.summary()) }
 func (o Outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.summary()) }
 
 // Format prints counts, whatever the verb.
-func (p *Plan) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.summary()) }
+func (p Plan) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, p.summary()) }
 
 // LogValue logs counts.
-func (p *Plan) LogValue() slog.Value { return slog.StringValue(p.summary()) }
+func (p Plan) LogValue() slog.Value { return slog.StringValue(p.summary()) }
 
 // MarshalJSON encodes modes and codes by the recipients' numbers.
-func (p *Plan) MarshalJSON() ([]byte, error) {
+func (p Plan) MarshalJSON() ([]byte, error) {
 	type recipient struct {
 		Mode   string `json:"mode"`
 		Status string `json:"status"`
@@ -150,7 +150,7 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		Expires    time.Time   `json:"expires"`
 		Recipients []recipient `json:"recipients"`
 	}
-	if p == nil || p.draft == nil {
+	if p.draft == nil {
 		return []byte("null"), nil
 	}
 	out.MessageID, out.Expires = p.draft.messageID, p.expires
@@ -161,7 +161,7 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 }
 
 func (p *Plan) summary() string {
-	if p == nil || p.draft == nil {
+	if p.draft == nil {
 		return "phimail.Plan{}"
 	}
 	return fmt.Sprintf("phimail.Plan{recipients:%d, sending:%d, bytes:%d}", len(p.recipients), p.sending(), p.content.size)

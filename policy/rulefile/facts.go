@@ -57,7 +57,8 @@ var (
 		{"message.attachment_types", stringList, "their media types", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			return list(attachments(f, func(a *policy.AttachmentFacts) string { return a.ContentType }))
 		}},
-		{"message.phi", cel.BoolType, "whether the classifier found PHI or anything specially protected, or could not tell", func(f *policy.Facts, _ *policy.RecipientFacts) any {
+		{"message.phi", cel.BoolType, "whether the classifier found PHI or anything specially protected, " +
+			"or could not tell", func(f *policy.Facts, _ *policy.RecipientFacts) any {
 			c := &f.Classification
 			return !c.NoPHI || len(c.Special) > 0 || len(c.Findings) > 0
 		}},

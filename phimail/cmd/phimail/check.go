@@ -72,9 +72,6 @@ func (c *config) checkTransport(s *strict) {
 	default:
 		t.smtp.check(s)
 	}
-	if t.baa.line > 0 && t.smtp.line == 0 {
-		s.faultf(t.baa.line, "transport.baa", "has no effect without smtp: mx and maildir have no provider between, so remove it")
-	}
 	if t.baa.line > 0 {
 		t.baa.check(s, "transport.baa", true)
 	}

@@ -126,8 +126,6 @@ func TestConfigFaultsNameLineKeyAndRemedy(t *testing.T) {
 		"dates reversed":           {"from: a@b.example\ntransport:\n  smtp: {addr: 'r:25'}\n  baa: {party: p, document: d, signed: 2026-01-01, expires: 2025-01-01}\naudit: {file: a}\n", "x.yaml:4: transport.baa.expires: must lie after signed"},
 		"promise without paper":    {"from: a@b.example\ntransport:\n  smtp: {addr: 'r:25', enforces_tls: {signed: 2026-01-01}}\naudit: {file: a}\n", "enforces_tls.document: missing"},
 		"bad duration":             {"transport:\n  smtp: {timeout: 0s}\n", "must be a duration above zero"},
-		"agreement beside mx":      {"from: a@b.example\ntransport:\n  mx: {resolver: '127.0.0.1:53'}\n  baa: {party: p, document: d, signed: 2026-01-01}\naudit: {file: a}\n", "x.yaml:4: transport.baa: has no effect without smtp"},
-		"agreement beside maildir": {"from: a@b.example\ntransport:\n  maildir: {dir: d}\n  baa: {party: p, document: d, signed: 2026-01-01}\naudit: {file: a}\n", "x.yaml:4: transport.baa: has no effect without smtp"},
 		"bad bool":                 {"require_fips: maybe\n", "x.yaml:1: require_fips: must be true or false"},
 		"bad mode":                 {minimal + "modes: [clear]\n", "x.yaml:4: modes[0]: must be smime, pgp, tls or escrow"},
 		"mode twice":               {minimal + "modes: [tls, tls]\n", "x.yaml:4: modes[1]: stands twice"},

@@ -190,14 +190,12 @@ func exists(path string) bool {
 
 // agreements looks at the dates of the papers (45 CFR 164.504(e)).
 func (e *examination) agreements(c *config) {
-	if c.transport.smtp.line == 0 {
-		return // nobody else sees the messages
-	}
-	if c.transport.baa.line == 0 {
+	switch {
+	case c.transport.baa.line > 0:
+		e.agreement("baa", c.transport.baa.agreement(""))
+	case c.transport.smtp.line > 0:
 		e.note("baa", checkWarn, "there is no business associate agreement with the relay on record",
 			"sign one (45 CFR 164.502(e)) and write it into transport.baa, unless the relay is your own")
-	} else {
-		e.agreement("baa", c.transport.baa.agreement(""))
 	}
 	if c.transport.smtp.enforcesTLS.line > 0 {
 		e.agreement("enforces_tls", c.transport.smtp.enforcesTLS.agreement(""))

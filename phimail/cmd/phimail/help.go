@@ -231,7 +231,7 @@ transport:                       # smtp, mx or maildir
     rewrites_links: false        # whether it alters links (click tracking): then no escrow
 ` + helpConfigMX + `  # maildir: {dir: out}          # no TLS: takes encrypted messages only
   baa: {party: "Relay Inc", signed: 2026-01-10, expires: 2028-01-10, document: "BAA-2026-004"}
-                                 # with the provider of smtp; a fault beside mx and maildir
+                                 # with whoever sees the messages: the relay, or who collects them
 modes: [smime, pgp, tls, escrow] # order of preference
 tls_assurance: attested          # the least for tls: recipient (the default) or attested
 smime:

@@ -33,14 +33,14 @@ func (a *app) openTransport(c *config) (*carrier, error) {
 		if err != nil {
 			return nil, c.fault(c.transport.maildir.line, "transport.maildir", reasonOf("the directory", err))
 		}
-		return newCarrier(t, nil), nil
+		return c.entrustedCarrier(t), nil
 	}
 	if c.transport.mx.line > 0 {
 		d, err := a.openMX(c)
 		if err != nil {
 			return nil, err
 		}
-		t := newCarrier(d, nil)
+		t := c.entrustedCarrier(d)
 		t.prober = mx.Direct{Prober: d.prober}
 		return t, nil
 	}
@@ -72,6 +72,13 @@ func newCarrier(t closingTransport, check func(context.Context) (*smtp.Report, e
 		defer cancel()
 		return t.Close(ctx)
 	}}
+}
+
+// entrustedCarrier is for a transport that knows of no provider itself.
+func (c *config) entrustedCarrier(t closingTransport) *carrier {
+	carrier := newCarrier(t, nil)
+	carrier.Transport = c.entrust(carrier.Transport)
+	return carrier
 }
 
 func (a *app) smtpConfig(c *config) (*smtp.Config, error) {

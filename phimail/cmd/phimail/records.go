@@ -32,7 +32,10 @@ func suppressions() []policy.RecordKind {
 // acceptable refuses preferences that would not do what they seem to.
 func acceptable(r *policy.Record) error {
 	if r.Kind == policy.Preference && !r.Withdrawn && r.Address == "" {
-		return &records.Error{Field: "address", Reason: "needed for a preference: the command does not know which recipient is the patient; write a line an address"}
+		return &records.Error{
+			Field:  "address",
+			Reason: "needed for a preference: the command does not know which recipient is the patient; write a line an address",
+		}
 	}
 	return nil
 }

@@ -42,7 +42,8 @@ func (r *reader) link(text []byte, start int, flags tokenFlags) int {
 	for i > start && (text[i-1] == '.' || text[i-1] == ',' || text[i-1] == ')' || text[i-1] == ';' || text[i-1] == '\'' || text[i-1] == ':') {
 		i--
 	}
-	r.tokens = append(r.tokens, token{kind: url, flags: flags, start: uint32(start), end: uint32(i)})
+	*r.slot() = token{kind: url, flags: flags, start: uint32(start), end: uint32(i)}
+	r.push(true)
 	return i
 }
 
@@ -92,6 +93,11 @@ func (r *reader) mailAddress(text []byte, i int) (int, bool) {
 	if n > 0 && r.tokens[n-1].end > uint32(start) {
 		return 0, false // inside a link
 	}
-	r.tokens = append(r.tokens[:n], token{kind: email, flags: flags, start: uint32(start), end: uint32(to)})
+	r.tokens = r.tokens[:n]
+	for k := len(r.telling); k > 0 && int(r.telling[k-1]) >= n; k-- {
+		r.telling = r.telling[:k-1]
+	}
+	*r.slot() = token{kind: email, flags: flags, start: uint32(start), end: uint32(to)}
+	r.push(true)
 	return to, true
 }

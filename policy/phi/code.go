@@ -142,8 +142,9 @@ func misread(w []byte) vocab.Set {
 	if len(w) < 5 || len(w) > 24 {
 		return 0
 	}
-	h, digits := vocab.Seed, 0
-	for _, c := range w {
+	var letters [24]byte
+	digits := 0
+	for i, c := range w {
 		switch {
 		case c == '0':
 			c = 'o'
@@ -157,12 +158,12 @@ func misread(w []byte) vocab.Set {
 		case classes[c] == cDigit:
 			return 0
 		}
-		h = vocab.Step(h, c|0x20)
+		letters[i] = c | 0x20
 	}
 	if digits*3 > len(w) {
 		return 0
 	}
-	if e := vocab.Lookup(h); e.Set&vocab.Health != 0 {
+	if e := vocab.Lookup(vocab.Hash(letters[:len(w)])); e.Set&vocab.Health != 0 {
 		return e.Set
 	}
 	return 0
@@ -214,12 +215,14 @@ func (s *scan) unknown(i int) {
 	}
 }
 
+type ending struct {
+	text string
+	set  vocab.Set
+}
+
 // endings are those of medical words: of diseases and operations, and the stems
 // of generic names of medicines (USAN Council, published with each name).
-var endings = [...]struct {
-	ending string
-	set    vocab.Set
-}{
+var endings = [...]ending{
 	{"itis", vocab.Dx}, {"osis", vocab.Dx}, {"emia", vocab.Dx}, {"aemia", vocab.Dx}, {"opathy", vocab.Dx}, {"oma", vocab.Dx}, {"omas", vocab.Dx},
 	{"uria", vocab.Dx}, {"penia", vocab.Dx}, {"algia", vocab.Sym}, {"plegia", vocab.Dx}, {"paresis", vocab.Dx}, {"megaly", vocab.Dx}, {"trophy", vocab.Dx},
 	{"ectomy", vocab.Proc}, {"otomy", vocab.Proc}, {"ostomy", vocab.Proc}, {"plasty", vocab.Proc}, {"oscopy", vocab.Proc}, {"ectomies", vocab.Proc},
@@ -233,12 +236,25 @@ var endings = [...]struct {
 	{"dronate", vocab.Drug}, {"setron", vocab.Drug}, {"gepant", vocab.Drug}, {"nidazole", vocab.Drug}, {"platin", vocab.Drug}, {"rubicin", vocab.Drug}, {"taxel", vocab.Drug},
 }
 
+// endingsOf are the endings by their last letter, so that few are compared.
+var endingsOf = sortEndings()
+
+func sortEndings() (by [26][]ending) {
+	for _, e := range endings {
+		last := e.text[len(e.text)-1] - 'a'
+		by[last] = append(by[last], e)
+	}
+	return by
+}
+
 // byEnding says what a word's ending makes of it.
 func byEnding(w []byte) vocab.Set {
-	last := w[len(w)-1] | 0x20
-	for _, e := range endings {
-		n := len(e.ending)
-		if e.ending[n-1] == last && len(w) >= n+3 && equalFold(w[len(w)-n:], e.ending) {
+	last := (w[len(w)-1] | 0x20) - 'a'
+	if last >= 26 {
+		return 0
+	}
+	for _, e := range endingsOf[last] {
+		if n := len(e.text); len(w) >= n+3 && equalFold(w[len(w)-n:], e.text) {
 			return e.set
 		}
 	}

@@ -444,7 +444,7 @@ func (s *scan) greeting(i int) int {
 
 // heading reads a line of a name with a record number: "Wood, Bryce (H904951685)".
 func (s *scan) heading(i int) int {
-	if s.r.tokens[i].flags&lineStart == 0 {
+	if s.r.tokens[i].flags&lineStart == 0 || !s.r.parentheses.within(i, 2*maxName) {
 		return 0
 	}
 	n := s.anyName(i)

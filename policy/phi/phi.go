@@ -129,7 +129,7 @@ func (d *Detector) release(s *scan) {
 const maxKept = 2 << 20
 
 func (s *scan) forget() {
-	tokens, buf, hits, norm := s.r.tokens[:0], s.buf[:0], s.hits[:0], s.norm
+	buf, hits, norm := s.buf[:0], s.hits[:0], s.norm
 	for i := range norm {
 		clear(norm[i].text)
 		norm[i].reset()
@@ -140,7 +140,7 @@ func (s *scan) forget() {
 	if cap(hits) > maxKept/24 {
 		hits = nil
 	}
-	s.r = reader{tokens: tokens, starts: s.r.starts[:0], recent: s.r.recent}
+	s.r.text, s.r.tokens = nil, s.r.tokens[:0]
 	*s = scan{d: s.d, r: s.r, buf: buf, hits: hits, norm: norm}
 }
 
@@ -181,14 +181,15 @@ func (s *scan) learnAll(name string) {
 	b := &s.norm[0]
 	b.reset()
 	b.normalize(name, false)
-	r := reader{text: b.text, tokens: s.r.tokens[:0], recent: s.r.recent}
+	r := &s.r
+	r.text, r.tokens = b.text, r.tokens[:0]
 	r.read(0, len(b.text))
 	for i := range r.tokens {
 		if t := &r.tokens[i]; t.kind == word && t.end-t.start >= 3 {
 			s.learn(t.hash)
 		}
 	}
-	s.r.tokens = r.tokens[:0]
+	r.tokens = r.tokens[:0]
 }
 
 // attachment reads the name and the text of an attachment.

@@ -1,6 +1,10 @@
 package phi
 
-import "github.com/phimail/sdk/policy/phi/internal/vocab"
+import (
+	"strconv"
+
+	"github.com/phimail/sdk/policy/phi/internal/vocab"
+)
 
 // maxGap is the greatest number of signs between two words of a phrase, as in
 // "b.i.d." or "ss #".
@@ -50,7 +54,7 @@ func (r *reader) phrases() {
 		h := t.hash
 		var best vocab.Entry
 		last := i
-		for j := next(tokens, i); j >= 0; j = next(tokens, j) {
+		for j := next(tokens, i); j >= 0 && (tokens[j].flags&follows != 0 || tokens[j].kind == number); j = next(tokens, j) {
 			// "A. M." is no "am": two sentences are no phrase.
 			h = vocab.Join(h, tokens[j].wordHash())
 			e := r.lookup(h)
@@ -68,6 +72,9 @@ func (r *reader) phrases() {
 		t.set = t.set&^(vocab.City|vocab.State|vocab.Country|vocab.Health|vocab.Weak) | best.Set&^vocab.Prefix
 		if best.Label != vocab.NoLabel {
 			t.label = best.Label
+		}
+		if best.Set&ofOrganizations != 0 {
+			r.organizations.set(i)
 		}
 		t.span = uint8(min(last-i+1, 255))
 		for k := i + 1; k <= last; k++ {
@@ -88,18 +95,6 @@ func (t *token) wordHash() uint64 {
 		return t.hash
 	}
 	// Numbers in phrases are short: "type 2 diabetes".
-	h := vocab.Seed
 	var digits [10]byte
-	n, v := len(digits), t.value
-	for {
-		n--
-		digits[n] = '0' + byte(v%10)
-		if v /= 10; v == 0 {
-			break
-		}
-	}
-	for _, c := range digits[n:] {
-		h = vocab.Step(h, c)
-	}
-	return h
+	return vocab.Hash(strconv.AppendUint(digits[:0], uint64(t.value), 10))
 }

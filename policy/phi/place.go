@@ -2,11 +2,22 @@ package phi
 
 import "github.com/phimail/sdk/policy/phi/internal/vocab"
 
+// ofOrganizations are the kinds of words by which the name of a hospital,
+// practice or company is known, and maxOrganization how far they may be from its
+// beginning.
+const (
+	ofOrganizations = vocab.FacName | vocab.Facility | vocab.Org
+	maxOrganization = 9
+)
+
 // facility reads the name of a hospital, practice or company at token i, so that
 // its words are taken for no person's. Companies leave no finding.
 func (s *scan) facility(i int) int {
+	if !s.r.organizations.within(i, maxOrganization) {
+		return 0
+	}
 	k, last, org := i, -1, false
-	for k < i+9 {
+	for k < i+maxOrganization {
 		t := &s.r.tokens[k]
 		switch {
 		case k > i && t.flags&lineStart != 0, t.kind != word && t.kind != sign:

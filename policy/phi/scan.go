@@ -100,14 +100,33 @@ func (s *scan) block() {
 	s.r.phrases()
 	s.casing()
 	s.r.tokens = append(s.r.tokens, ahead[:]...)
-	for i := 0; i < n; {
-		t := &s.r.tokens[i]
-		if t.kind == word && s.mode == mixedCase && t.flags&(capital|upper) == 0 && t.set&active == 0 && t.set != 0 && t.label == vocab.NoLabel {
-			i++ // most words
-			continue
+	if s.mode != mixedCase {
+		for i := 0; i < n; {
+			if s.r.tokens[i].isPlain() {
+				i++
+				continue
+			}
+			i += max(s.at(i), 1)
 		}
-		i += max(s.at(i), 1)
+		return
 	}
+	next := 0
+	for _, k := range s.r.telling {
+		i := int(k)
+		if i < next {
+			continue // read with one before
+		}
+		if s.r.tokens[i].isTelling(active) {
+			next = i + s.at(i)
+		}
+	}
+}
+
+// isPlain says that a word means nothing by itself in text without a difference of
+// small and capital letters: it is an ordinary word and no name's or place's.
+func (t *token) isPlain() bool {
+	const others = active | vocab.First | vocab.Last | vocab.City | vocab.State | vocab.Country | vocab.FacName
+	return t.kind == word && t.set&vocab.Common != 0 && t.set&others == 0 && t.label == vocab.NoLabel && t.flags&lineStart == 0 && t.end-t.start > 1
 }
 
 // casing finds out how the block is written.
@@ -155,10 +174,6 @@ func (s *scan) at(i int) int {
 	}
 	return 1
 }
-
-// active are the kinds that matter for a word in small letters.
-const active = ^(vocab.Common | vocab.First | vocab.Last | vocab.City | vocab.State | vocab.StateAb | vocab.Country | vocab.Cred | vocab.Street | vocab.Apt |
-	vocab.Facility | vocab.Org | vocab.Prep | vocab.NonName | vocab.Starts | vocab.Prefix | vocab.Eponym | vocab.FacName)
 
 // word reads what begins with a word.
 func (s *scan) word(i int) int {

@@ -256,8 +256,8 @@ func newAllowList(list []string) (*allowList, error) {
 // allowKey hashes the letters and digits of v, or its digits only, without a
 // leading 1 of a telephone number.
 func allowKey(v []byte, digits bool) (h uint64, n int) {
-	h = vocab.Seed
-	for _, c := range v {
+	var text [4 * maxValue]byte
+	for _, c := range v[:min(len(v), len(text))] {
 		k := classes[c]
 		if k == cDigit || !digits && (k == cLower || k == cUpper || k == cHigh) {
 			if digits && n == 0 && c == '1' {
@@ -266,10 +266,11 @@ func allowKey(v []byte, digits bool) (h uint64, n int) {
 			if k == cUpper {
 				c |= 0x20
 			}
-			h = vocab.Step(h, c)
+			text[n] = c
 			n++
 		}
 	}
+	h = vocab.Hash(text[:n])
 	if digits {
 		h = vocab.Join(h, 1)
 	}

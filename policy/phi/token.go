@@ -1,6 +1,8 @@
 package phi
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"github.com/phimail/sdk/policy/phi/internal/vocab"
@@ -41,6 +43,7 @@ const (
 	inner                            // belongs to the phrase before it
 	covered                          // belongs to a phrase of health, which counts for it
 	plural                           // stood in the vocabulary without its final "'s"
+	follows                          // may be a later word of a phrase
 )
 
 // The classes of bytes.
@@ -76,6 +79,9 @@ func makeClasses() (t [256]uint8) {
 	return t
 }
 
+// tellingSigns are those that sign does something about.
+var tellingSigns = [256]bool{'.': true, '?': true, '!': true, '-': true, '(': true, '+': true, '{': true, '}': true, ';': true, '<': true, '=': true}
+
 // inWord are the bytes that may go on with a word.
 var inWord = makeInWord()
 
@@ -96,18 +102,22 @@ const (
 
 // lookedUp is a word or phrase that was looked up.
 type lookedUp struct {
-	key uint64 // of its spread hash what its place does not tell; the label in the low bits
+	key uint64 // of its hash what its place does not tell; the label in the low bits
 	set vocab.Set
 }
 
+// lookup returns what the vocabulary knows of a hash.
 func (r *reader) lookup(h uint64) vocab.Entry {
-	m := h * 0x9e3779b97f4a7c15 // odd, so that no two hashes become one
-	c := &r.recent[m>>(64-recentBits)]
-	if c.key&^(recentWords-1) != m<<recentBits {
-		e := vocab.Lookup(h)
-		c.key, c.set = m<<recentBits|uint64(e.Label), e.Set
+	c := &r.recent[h>>(64-recentBits)]
+	if c.key&^(recentWords-1) != h<<recentBits {
+		c.load(h)
 	}
 	return vocab.Entry{Set: c.set, Label: vocab.Label(c.key & (recentWords - 1))} //nolint:gosec // a label was put in
+}
+
+func (c *lookedUp) load(h uint64) {
+	e := vocab.Lookup(h)
+	c.key, c.set = h<<recentBits|uint64(e.Label), e.Set
 }
 
 // reader splits text into tokens.
@@ -116,6 +126,11 @@ type reader struct {
 	tokens []token
 	long   bool    // there was a word as long as encoded data
 	starts []int32 // tokens that may begin a phrase
+	// telling are the tokens that mean something in text of mixed case: most
+	// words in small letters and most signs do not.
+	telling []int32
+	// Where a reader that looks ahead may find what it is about.
+	organizations, parentheses marks
 	// recent are words that were looked up, each in the place of its hash: few
 	// words make most of a text, and they stay in the processor's cache.
 	recent *[recentWords]lookedUp
@@ -127,8 +142,11 @@ type reader struct {
 func (r *reader) read(from, to int) {
 	text, flags := r.text[:to], lineStart|spaced
 	r.words, r.caps, r.ups = 0, 0, 0
-	r.starts = r.starts[:0]
-	r.tokens = slices.Grow(r.tokens, to-from+guard) // each byte makes one at most
+	// Each byte makes one token at most.
+	r.tokens = slices.Grow(r.tokens, to-from+guard)
+	r.organizations.reset(to - from)
+	r.parentheses.reset(to - from)
+	r.starts, r.telling = slices.Grow(r.starts[:0], to-from), slices.Grow(r.telling[:0], to-from)
 	for i := from; i < len(text); {
 		switch c := text[i]; classes[c] {
 		case cSpace:
@@ -150,6 +168,23 @@ func (r *reader) read(from, to int) {
 	}
 }
 
+// begins notes a word that may begin a phrase or be about an organization.
+func (r *reader) begins(i int, set vocab.Set) {
+	if set&ofOrganizations != 0 {
+		r.organizations.set(i)
+	}
+	if set&vocab.Starts != 0 {
+		r.starts = append(r.starts, int32(i)) //nolint:gosec // at most blockSize
+	}
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func (r *reader) lines(i, to int) int {
 	n, start := uint32(0), i
 	for ; i < to; i++ {
@@ -161,94 +196,170 @@ func (r *reader) lines(i, to int) int {
 	}
 	t := r.slot()
 	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = 0, 0, uint32(start), uint32(i), n, newline, 0, vocab.NoLabel, 0
-	r.tokens = r.tokens[:len(r.tokens)+1]
+	r.push(true)
 	return i
 }
 
+// eightAt are the eight bytes of text at i as a number, zero beyond its end.
+func eightAt(text []byte, i int) (v uint64) {
+	if i+8 <= len(text) {
+		return binary.LittleEndian.Uint64(text[i:])
+	}
+	for k, c := range text[i:] {
+		v |= uint64(c) << (8 * k)
+	}
+	return v
+}
+
+// lettersOf has the high bit of each byte of v that is a letter from A to Z, and
+// of each that is a capital.
+func lettersOf(v uint64) (letters, capitals uint64) {
+	c := (v | 0x20*eachByte) &^ highBits
+	letters = (c + (0x80-'a')*eachByte) &^ (c + (0x7f-'z')*eachByte) &^ v & highBits
+	return letters, letters &^ (v << 2)
+}
+
+// word reads a word, or a code of letters and digits.
 func (r *reader) word(text []byte, i int, flags tokenFlags) int {
 	start, h, ups := i, vocab.Seed, 0
-	if c := text[i]; c-'A' < 26 {
-		h, ups = vocab.Step(h, c|0x20), 1
-		i++
+	for {
+		v := eightAt(text, i)
+		letters, capitals := lettersOf(v)
+		n := bits.TrailingZeros64(^letters&highBits) &^ 7 // in bits, 64 if all are
+		if n < 64 {
+			keep := uint64(1)<<n - 1
+			v, capitals = v&keep, capitals&keep
+		}
+		ups += bits.OnesCount64(capitals)
+		if n > 0 {
+			h = vocab.Step(h, v|capitals>>2)
+		}
+		i += n >> 3
+		if n < 64 {
+			break
+		}
 	}
-	for i < len(text) && text[i]-'a' < 26 {
-		h = vocab.Step(h, text[i])
-		i++
-	}
-	w := spelling{ups: ups}
+	w := spelling{}
 	if i < len(text) && inWord[text[i]] {
-		h, i = w.rest(text, start, i, h)
+		if w = restOf(text, start, i); w.end > i {
+			h, i = hashOf(text[start:w.end]), w.end
+		}
 	}
 	t := r.slot()
 	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = h, 0, uint32(start), uint32(i), 0, word, flags, vocab.NoLabel, 0
 	if w.digits > 0 {
 		t.kind = mixed
 	}
-	r.letters(t, w.ups, i-start-w.digits)
+	r.letters(t, ups+w.ups, i-start-w.digits)
 	if i-start > 32 {
 		r.long = true
 	} else {
 		e := r.lookup(h)
-		if e.Set == 0 && w.bare != 0 && i-w.bareEnd == 2 {
-			e = r.lookup(w.bare)
+		if e.Set&^vocab.Follows == 0 && w.bareEnd > 0 && i-w.bareEnd == 2 {
+			t.hash = hashOf(text[start:w.bareEnd])
 			t.flags |= plural
-			t.hash = w.bare
+			e = r.lookup(t.hash)
 		}
-		t.set, t.label = e.Set, e.Label
-		if e.Set&vocab.Starts != 0 {
-			r.starts = append(r.starts, int32(len(r.tokens))) //nolint:gosec // at most blockSize
+		t.set, t.label = e.Set&^vocab.Follows, e.Label
+		if e.Set&vocab.Follows != 0 {
+			t.flags |= follows
 		}
+		r.begins(len(r.tokens), e.Set)
 	}
 	if i < len(text) && (text[i] == ':' || text[i] == '.') {
 		if at, ok := r.address(text, start, i, t.flags); ok {
 			return at
 		}
 	}
-	r.tokens = r.tokens[:len(r.tokens)+1]
+	r.push(t.isTelling(active | vocab.Starts)) // it may come to by its phrase
 	return i
+}
+
+// active are the kinds that matter for a word in small letters.
+const active = ^(vocab.Common | vocab.First | vocab.Last | vocab.City | vocab.State | vocab.StateAb | vocab.Country | vocab.Cred | vocab.Street | vocab.Apt |
+	vocab.Facility | vocab.Org | vocab.Prep | vocab.NonName | vocab.Starts | vocab.Prefix | vocab.Eponym | vocab.FacName)
+
+// isTelling says whether a token means something in text of mixed case, one of
+// these kinds or an unknown word for sure.
+func (t *token) isTelling(kinds vocab.Set) bool {
+	return uint64(t.flags&(capital|upper))|uint64(t.label)|uint64(t.set&kinds)|uint64(t.kind^word)|bit(t.set == 0) != 0
+}
+
+// push makes the tokens longer by the one that was filled.
+func (r *reader) push(telling bool) {
+	n := len(r.tokens)
+	r.tokens = r.tokens[:n+1]
+	k := len(r.telling)
+	r.telling = r.telling[:k+1]
+	r.telling[k] = int32(n) //nolint:gosec // at most blockSize
+	if !telling {
+		r.telling = r.telling[:k]
+	}
+}
+
+// hashOf is the hash of a word as it is written.
+func hashOf(w []byte) uint64 {
+	h := vocab.Seed
+	for i := 0; i < len(w); i += 8 {
+		v := eightAt(w, i)
+		_, capitals := lettersOf(v)
+		h = vocab.Step(h, v|capitals>>2)
+	}
+	return h
 }
 
 // spelling is what is known of a word beside its hash.
 type spelling struct {
 	ups, digits int
-	bare        uint64 // the hash of what stands before its first "'"
-	bareEnd     int
+	bareEnd     int // where its first "'" stands, 0 if it has none
+	end         int
 }
 
-// rest reads the part of a word after its first small letters: few words have
-// one.
-func (w *spelling) rest(text []byte, start, i int, h uint64) (hash uint64, end int) {
-	for i < len(text) {
-		c := text[i]
+// restOf reads the part of a word after its first letters: few words have one.
+func restOf(text []byte, start, i int) (w spelling) {
+	for w.end = i; w.end < len(text); w.end++ {
+		i, c := w.end, text[w.end]
 		switch classes[c] {
 		case cLower, cHigh:
-			h = vocab.Step(h, c)
 		case cUpper:
-			h = vocab.Step(h, c|0x20)
 			w.ups++
 		case cDigit:
-			h = vocab.Step(h, c)
 			w.digits++
 		default:
 			if c != '\'' || i+1 >= len(text) || i == start || classes[text[i+1]] != cLower && classes[text[i+1]] != cUpper {
-				if c == '_' && i+1 < len(text) && classes[text[i+1]] != cSpace {
-					w.digits++ // an identifier of a program
-				} else {
-					return h, i
+				if c != '_' || i+1 >= len(text) || classes[text[i+1]] == cSpace {
+					return w
 				}
+				w.digits++ // an identifier of a program
 			}
-			if w.bare == 0 {
-				w.bare, w.bareEnd = h, i
+			if w.bareEnd == 0 {
+				w.bareEnd = i
 			}
-			h = vocab.Step(h, c)
 		}
-		i++
 	}
-	return h, i
+	return w
 }
 
-// slot is the place of the next token. Its caller fills it, then makes the
-// tokens longer by it: so nothing is copied.
+// marks is a set of tokens by their numbers.
+type marks []uint64
+
+// reset empties the set and makes room for n tokens.
+func (m *marks) reset(n int) {
+	n = (n+guard)/64 + 2
+	*m = slices.Grow((*m)[:0], n)[:n]
+	clear(*m)
+}
+
+func (m marks) set(i int) { m[i>>6] |= 1 << (i & 63) }
+
+// within says whether one of n tokens from i on, at most 64, is in the set.
+func (m marks) within(i, n int) bool {
+	v := m[i>>6]>>(i&63) | m[i>>6+1]<<1<<(63-i&63)
+	return v<<(64-n) != 0
+}
+
+// slot is the place of the next token. Its caller fills it, then pushes it: so
+// nothing is copied.
 func (r *reader) slot() *token {
 	n := len(r.tokens)
 	return &r.tokens[:n+1][n]
@@ -301,7 +412,7 @@ func (r *reader) number(text []byte, i int, flags tokenFlags) int {
 	}
 	t := r.slot()
 	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = vocab.Seed^uint64(v), 0, uint32(start), uint32(digits), v, number, flags, vocab.NoLabel, 0
-	r.tokens = r.tokens[:len(r.tokens)+1]
+	r.push(true)
 	return digits
 }
 
@@ -313,6 +424,9 @@ func (r *reader) sign(text []byte, i int, flags tokenFlags) int {
 	}
 	t := r.slot()
 	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = 0, 0, uint32(i), uint32(i+1), uint32(text[i]), sign, flags, vocab.NoLabel, 0
-	r.tokens = r.tokens[:len(r.tokens)+1]
+	if text[i] == '(' {
+		r.parentheses.set(len(r.tokens))
+	}
+	r.push(tellingSigns[text[i]])
 	return i + 1
 }

@@ -84,6 +84,7 @@ func (c *collector) add(term string, set vocab.Set, label vocab.Label) {
 			mark = vocab.Starts
 		}
 		c.mark(w[:n], mark, 0)
+		c.mark(w[n:n+1], vocab.Follows, 0)
 	}
 }
 
@@ -192,7 +193,7 @@ func (c *collector) build() ([]byte, error) {
 		}
 		s.Terms[h] = e
 		// Words of health and of grammar, and the commonest of English.
-		if e.Set&^(vocab.First|vocab.Last|vocab.City|vocab.Common|vocab.Starts|vocab.Prefix|vocab.Eponym) != 0 || e.Label != 0 || c.frequent[key] || len(w) > 1 && e.Set&vocab.City == 0 {
+		if e.Set&^(vocab.First|vocab.Last|vocab.City|vocab.Common|vocab.Starts|vocab.Prefix|vocab.Eponym|vocab.Follows) != 0 || e.Label != 0 || c.frequent[key] || len(w) > 1 && e.Set&vocab.City == 0 {
 			s.Hot[h] = true
 		}
 	}

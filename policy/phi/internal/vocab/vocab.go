@@ -75,6 +75,7 @@ const (
 	Starts                    // the first word of a phrase
 	Prefix                    // the first words of a longer phrase
 	Eponym                    // a name that diseases, signs and scores bear
+	Follows                   // a later word of a phrase
 )
 
 // Health is every kind of health or payment word.
@@ -124,7 +125,7 @@ var table string
 // number, the texts of the spelling table. All little-endian; all but the last
 // two of fixed size, so that a look-up knows where to look.
 const (
-	magic     = "phivoc04"
+	magic     = "phivoc06"
 	entrySize = 9
 	indexBits = 12
 	// There are two to the power of these of slots: for the words that make most
@@ -149,30 +150,43 @@ func u32(s string, i int) uint32 {
 	return uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24
 }
 
-// The hash of a word is made byte by byte, so that a reader makes it on the way.
+// The hash of a word is made of eight bytes at a time, so that a reader makes it
+// of the numbers in which it looked for the word's end.
 const (
 	// Seed is the hash of nothing.
 	Seed  uint64 = 14695981039346656037
-	prime uint64 = 1099511628211
+	mixer uint64 = 0x9e3779b97f4a7c15 // odd, so that no two words of up to eight bytes have one hash
 )
 
-// Step adds a byte of a folded, lower-case word to its hash.
-func Step(h uint64, c byte) uint64 { return (h ^ uint64(c)) * prime }
+// Step adds the next eight bytes of a folded, lower-case word to its hash: a
+// little-endian number, its last bytes zero where the word has no more.
+func Step(h, eight uint64) uint64 {
+	h = (h ^ eight) * mixer
+	return h ^ h>>29
+}
 
 // Hash is the hash of a whole word.
-func Hash(s string) uint64 {
+func Hash[T string | []byte](w T) uint64 {
 	h := Seed
-	for i := range len(s) {
-		h = Step(h, s[i])
+	for len(w) >= 8 {
+		h = Step(h, uint64(w[0])|uint64(w[1])<<8|uint64(w[2])<<16|uint64(w[3])<<24|uint64(w[4])<<32|uint64(w[5])<<40|uint64(w[6])<<48|uint64(w[7])<<56)
+		w = w[8:]
 	}
-	return h
+	if len(w) == 0 {
+		return h
+	}
+	var last uint64
+	for i := range len(w) {
+		last |= uint64(w[i]) << (8 * i)
+	}
+	return Step(h, last)
 }
 
 // Join adds a further word to the hash of a phrase.
-func Join(phrase, word uint64) uint64 { return (phrase<<7|phrase>>57)*0x9e3779b97f4a7c15 ^ word }
+func Join(phrase, word uint64) uint64 { return (phrase<<7|phrase>>57)*mixer ^ word }
 
 func slotOf(h uint64) (slot int, finger uint32) {
-	h *= 0x9e3779b97f4a7c15
+	h *= mixer
 	return int(h >> (64 - slotBits)), uint32(h>>20) & (1<<(32-indexBits) - 1)
 }
 

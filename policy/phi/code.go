@@ -209,10 +209,29 @@ func (s *scan) unknown(i int) {
 	if s.mode == mixedCase && t.flags&(capital|upper) != 0 && t.flags&lineStart == 0 {
 		return // more likely a name
 	}
-	if e, ok := vocab.Spelled(w); ok {
-		t.set |= e.Set & (vocab.Health | vocab.Mental | vocab.SUD | vocab.HIV | vocab.Repro | vocab.Genetic)
+	if set := s.respelled(t.hash, w); set != 0 {
+		t.set |= set
 		s.health(i)
 	}
+}
+
+// misspelling is an unknown word and the kinds of what it stands for.
+type misspelling struct {
+	hash uint64
+	set  vocab.Set
+}
+
+// respelled returns the kinds of the term that a misspelt word stands for. A word
+// that comes again costs no second search.
+func (s *scan) respelled(hash uint64, w []byte) vocab.Set {
+	m := &s.misspelt[hash%uint64(len(s.misspelt))]
+	if m.hash != hash {
+		*m = misspelling{hash: hash}
+		if e, ok := vocab.Spelled(w); ok {
+			m.set = e.Set & (vocab.Health | vocab.Mental | vocab.SUD | vocab.HIV | vocab.Repro | vocab.Genetic)
+		}
+	}
+	return m.set
 }
 
 type ending struct {

@@ -61,6 +61,9 @@ func (s *scan) labelled(i int) int {
 		if t.label == vocab.Fax {
 			kind = TypeFax
 		}
+		if s.is(j-1, '(') {
+			j-- // the area code's
+		}
 		taken = s.phone(j, kind, strong)
 	case vocab.Address:
 		if strong || s.r.tokens[j].kind == number {

@@ -1,6 +1,10 @@
 package phi_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,61 +25,124 @@ var crafted = []string{
 	"<p title=\"a&amp;b\" ", "title=\"abc\" ", "photo attached ", "male ", "59-year-old ", "age 92 ", "fingerprint ", "photo ", "confidential ", "may contain ",
 }
 
-// TestCraftedTextCostsNoMoreThanOther holds crafted text against the same amount
-// of varied text.
-func TestCraftedTextCostsNoMoreThanOther(t *testing.T) { //nolint:paralleltest // measures time
-	d := newDetector(t, phi.Options{})
-	const n = 1 << 16
-	usual := &policy.Content{Text: varied(t, n)}
-	for _, unit := range crafted {
-		c := &policy.Content{Text: strings.Repeat(unit, n/len(unit)+1)[:n]}
-		var ratio float64
-		for range 6 { // a busy machine may disturb a measurement, hardly six of them
-			if ratio = float64(fastest(t, d, c)) / float64(fastest(t, d, usual)); ratio <= 5 {
-				break
-			}
+// The lengths of crafted texts: what stands in HTML is read as other text.
+const (
+	craftedSize = 1 << 20
+	craftedHTML = 1 << 16
+)
+
+// craftedText repeats one of the beginnings; without one it is text of many kinds.
+func craftedText(tb testing.TB, unit string, n int) string {
+	tb.Helper()
+	if unit == "" {
+		return varied(tb, n)
+	}
+	return strings.Repeat(unit, n/len(unit)+1)[:n]
+}
+
+// mostWork is how much more work crafted text may be than other text of its
+// length.
+const mostWork = 5
+
+// TestCraftedTextIsLittleMoreWork counts the work on crafted text and on other
+// text: how often the statements of this package are run, as its test program
+// counts them when it is built for coverage. Time would depend on the machine;
+// BenchmarkCrafted has it.
+func TestCraftedTextIsLittleMoreWork(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "counting")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-covermode=atomic", "-coverpkg=./...", "-o", program, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the program that counts: %v\n%s", err, out)
+	}
+	for _, kind := range []string{"text", "html"} {
+		usual := work(t, program, kind, "")
+		if usual < craftedHTML {
+			t.Fatalf("%d statements were counted: too few to be true", usual)
 		}
-		if ratio > 8 {
-			t.Errorf("%q takes %.1f times as long as other text", unit, ratio)
+		for _, unit := range crafted {
+			if w := work(t, program, kind, unit); w > mostWork*usual {
+				t.Errorf("%q in %s is %.1f times the work of other text", unit, kind, float64(w)/float64(usual))
+			}
 		}
 	}
 }
 
-func fastest(t *testing.T, d *phi.Detector, c *policy.Content) time.Duration {
+// The variables that tell the program what to work on.
+const (
+	workKind = "PHIMAIL_TEST_WORK_KIND"
+	workUnit = "PHIMAIL_TEST_WORK_UNIT"
+)
+
+// work runs the program on one text and sums its counters.
+func work(t *testing.T, program, kind, unit string) (sum uint64) {
 	t.Helper()
-	best := time.Duration(1 << 62)
-	for range 2 {
-		start := time.Now()
-		mustClassify(t, d, c)
-		best = min(best, time.Since(start))
+	profile := filepath.Join(t.TempDir(), "profile")
+	run := exec.CommandContext(t.Context(), program, "-test.run=^TestWorkToBeCounted$", "-test.coverprofile="+profile)
+	run.Env = append(os.Environ(), workKind+"="+kind, workUnit+"="+strconv.Quote(unit))
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("counting the work on %q: %v\n%s", unit, err, out)
 	}
-	return best
+	lines, err := os.ReadFile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		// FILE:LINE.COLUMN,LINE.COLUMN STATEMENTS COUNT
+		if f := strings.Fields(line); len(f) == 3 {
+			statements, _ := strconv.ParseUint(f[1], 10, 64)
+			count, _ := strconv.ParseUint(f[2], 10, 64)
+			sum += statements * count
+		}
+	}
+	return sum
 }
 
-func TestCraftedTextTakesLinearTime(t *testing.T) { //nolint:paralleltest // measures time
-	d := newDetector(t, phi.Options{})
-	const small, large = 1 << 13, 1 << 16
-	for _, unit := range crafted {
-		for _, html := range []bool{false, true} {
-			content := func(n int) *policy.Content {
-				text := strings.Repeat(unit, n/len(unit)+1)[:n]
-				if html {
-					return &policy.Content{HTML: text}
-				}
-				return &policy.Content{Text: text}
-			}
-			// Eight times the text; a quadratic reader takes 64 times as long. A
-			// busy machine may disturb a measurement, hardly six of them.
-			var a, b time.Duration
-			for range 6 {
-				a, b = fastest(t, d, content(small)), fastest(t, d, content(large))
-				if a = max(a, 50*time.Microsecond); b <= 32*a {
-					break
-				}
-			}
-			if b > 32*a {
-				t.Errorf("%q (HTML %t): %v for %d bytes, %v for %d", unit, html, a, small, b, large)
+func TestWorkToBeCounted(t *testing.T) {
+	t.Parallel()
+	kind, quoted := os.Getenv(workKind), os.Getenv(workUnit)
+	if kind == "" {
+		t.Skip("TestCraftedTextIsLittleMoreWork runs it, in a program of its own")
+	}
+	unit, err := strconv.Unquote(quoted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := craftedSize
+	if kind == "html" {
+		size = craftedHTML
+	}
+	mustClassify(t, newDetector(t, phi.Options{}), craftedContent(kind, craftedText(t, unit, size)))
+}
+
+func craftedContent(kind, text string) *policy.Content {
+	if kind == "html" {
+		return &policy.Content{HTML: text}
+	}
+	return &policy.Content{Text: text}
+}
+
+// BenchmarkCrafted has the crafted text that takes longest, and how many times as
+// long as other text of its length.
+func BenchmarkCrafted(b *testing.B) {
+	d := newDetector(b, phi.Options{})
+	fastest := func(unit string) time.Duration {
+		c, best := craftedContent("text", craftedText(b, unit, craftedSize)), time.Duration(1<<62)
+		for range 3 {
+			start := time.Now()
+			mustClassify(b, d, c)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	for b.Loop() {
+		usual, worst, of := fastest(""), time.Duration(0), ""
+		for _, unit := range crafted {
+			if took := fastest(unit); took > worst {
+				worst, of = took, unit
 			}
 		}
+		b.ReportMetric(float64(worst)/float64(usual), "x-other-text")
+		b.Logf("%q takes longest", of)
 	}
 }

@@ -168,7 +168,13 @@ func (s *scan) phone(i int, kind Type, want bool) int {
 		j := k
 		for j < k+3 && s.r.tokens[j].kind == sign {
 			switch s.r.tokens[j].value {
-			case '-', '.', '(', ')', '/':
+			case '(':
+				if !s.is(j+2, ')') {
+					break // the next number's
+				}
+				j++
+				continue
+			case '-', '.', ')', '/':
 				j++
 				continue
 			}
@@ -199,7 +205,7 @@ func (s *scan) isPhoneNumber(d []byte, groups, first int, plus, want bool) bool 
 	size := int(t.end - t.start)
 	switch {
 	case plus:
-		return len(d) >= 8
+		return vocab.IsPhone(d) || len(d) >= 8 && (groups >= 3 || s.unit.callWord)
 	case want:
 		return len(d) >= 7
 	case first > 0 && s.touches(first) && s.r.tokens[first-1].kind == sign && s.r.tokens[first-1].value != '(' && s.r.tokens[first-1].value != ':':

@@ -43,16 +43,18 @@ type scan struct {
 	doc  document
 	unit unit
 
-	field   int32
-	mode    letters
-	from    int // the first hit of the part that is read
-	names   [64]uint64
-	known   int        // how many of names are used
-	filter  [64]uint64 // a bit for each of them, by its hash
-	words   [64]uint64
-	buf     []byte
-	codes   []string
-	hostPHI bool
+	field  int32
+	mode   letters
+	from   int // the first hit of the part that is read
+	names  [64]uint64
+	known  int        // how many of names are used
+	filter [64]uint64 // a bit for each of them, by its hash
+	words  [64]uint64
+	// misspelt are unknown words that were looked for.
+	misspelt [32]misspelling
+	buf      []byte
+	codes    []string
+	hostPHI  bool
 }
 
 // blockSize is how much text is split into tokens at once: few enough that they

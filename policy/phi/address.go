@@ -93,7 +93,7 @@ func (r *reader) mailAddress(text []byte, i int) (int, bool) {
 	if n > 0 && r.tokens[n-1].end > uint32(start) {
 		return 0, false // inside a link
 	}
-	r.tokens = r.tokens[:n]
+	r.tokens, r.begun = r.tokens[:n], never
 	for k := len(r.telling); k > 0 && int(r.telling[k-1]) >= n; k-- {
 		r.telling = r.telling[:k-1]
 	}

@@ -45,7 +45,7 @@ func (r *reader) phrases() {
 	for _, start := range r.starts {
 		i := int(start)
 		if i >= len(tokens) {
-			return
+			continue
 		}
 		t := &tokens[i]
 		if t.kind != word && t.kind != mixed || t.set&vocab.Starts == 0 {
@@ -54,7 +54,7 @@ func (r *reader) phrases() {
 		h := t.hash
 		var best vocab.Entry
 		last := i
-		for j := next(tokens, i); j >= 0 && (tokens[j].flags&follows != 0 || tokens[j].kind == number); j = next(tokens, j) {
+		for j := next(tokens, i); j >= 0; j = next(tokens, j) {
 			// "A. M." is no "am": two sentences are no phrase.
 			h = vocab.Join(h, tokens[j].wordHash())
 			e := r.lookup(h)

@@ -43,7 +43,6 @@ const (
 	inner                            // belongs to the phrase before it
 	covered                          // belongs to a phrase of health, which counts for it
 	plural                           // stood in the vocabulary without its final "'s"
-	follows                          // may be a later word of a phrase
 )
 
 // The classes of bytes.
@@ -120,12 +119,16 @@ func (c *lookedUp) load(h uint64) {
 	c.key, c.set = h<<recentBits|uint64(e.Label), e.Set
 }
 
+// never is the place of no token.
+const never = -1 << 20
+
 // reader splits text into tokens.
 type reader struct {
 	text   []byte
 	tokens []token
 	long   bool    // there was a word as long as encoded data
 	starts []int32 // tokens that may begin a phrase
+	begun  int     // the last word, if it may begin one, else never
 	// telling are the tokens that mean something in text of mixed case: most
 	// words in small letters and most signs do not.
 	telling []int32
@@ -142,6 +145,7 @@ type reader struct {
 func (r *reader) read(from, to int) {
 	text, flags := r.text[:to], lineStart|spaced
 	r.words, r.caps, r.ups = 0, 0, 0
+	r.begun = never
 	// Each byte makes one token at most.
 	r.tokens = slices.Grow(r.tokens, to-from+guard)
 	r.organizations.reset(to - from)
@@ -168,13 +172,16 @@ func (r *reader) read(from, to int) {
 	}
 }
 
-// begins notes a word that may begin a phrase or be about an organization.
-func (r *reader) begins(i int, set vocab.Set) {
-	if set&ofOrganizations != 0 {
-		r.organizations.set(i)
-	}
-	if set&vocab.Starts != 0 {
-		r.starts = append(r.starts, int32(i)) //nolint:gosec // at most blockSize
+// inPhrase notes the word before the next token as the first of a phrase if this
+// one may go on with it.
+func (r *reader) inPhrase(starts, follows bool) {
+	n := len(r.tokens)
+	k := len(r.starts)
+	r.starts = r.starts[:k+1]
+	r.starts[k] = int32(r.begun) //nolint:gosec // at most blockSize
+	r.starts = r.starts[:k+int(bit(follows && n-r.begun <= maxGap+2))]
+	if r.begun = never; starts {
+		r.begun = n
 	}
 }
 
@@ -261,10 +268,10 @@ func (r *reader) word(text []byte, i int, flags tokenFlags) int {
 			e = r.lookup(t.hash)
 		}
 		t.set, t.label = e.Set&^vocab.Follows, e.Label
-		if e.Set&vocab.Follows != 0 {
-			t.flags |= follows
+		if e.Set&ofOrganizations != 0 {
+			r.organizations.set(len(r.tokens))
 		}
-		r.begins(len(r.tokens), e.Set)
+		r.inPhrase(e.Set&vocab.Starts != 0, e.Set&vocab.Follows != 0)
 	}
 	if i < len(text) && (text[i] == ':' || text[i] == '.') {
 		if at, ok := r.address(text, start, i, t.flags); ok {
@@ -412,6 +419,7 @@ func (r *reader) number(text []byte, i int, flags tokenFlags) int {
 	}
 	t := r.slot()
 	t.hash, t.set, t.start, t.end, t.value, t.kind, t.flags, t.label, t.span = vocab.Seed^uint64(v), 0, uint32(start), uint32(digits), v, number, flags, vocab.NoLabel, 0
+	r.inPhrase(false, true)
 	r.push(true)
 	return digits
 }

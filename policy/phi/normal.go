@@ -287,36 +287,36 @@ func (b *normal) unquote(src string, i int) int {
 // unspread joins letters and digits that each stand alone: "5 5 5 - 1 2 3 4".
 // way is how src was made from the source, nil if that is src itself.
 func (b *normal) unspread(src []byte, way *normal) {
-	start := 0
 	b.text = slices.Grow(b.text, len(src))
-	for i := 0; i+2*minSpread-2 < len(src); {
-		if i+9 <= len(src) {
-			// The signs after four characters, and two and four on.
-			v := binary.LittleEndian.Uint64(src[i+1:])
-			g := zeros(v&(0xf0*eachByte)^0x20*eachByte) | zeros(v^'_'*eachByte)
-			if uint32(g&(g>>16)&(g>>32)) == 0 { //nolint:gosec // the lower half
-				i += 4
+	done := 0
+	for k := 0; k < len(src); k += 8 {
+		if k+8 <= len(src) {
+			// As in look; a "_" parts too.
+			v := binary.LittleEndian.Uint64(src[k:])
+			if g := zeros(v&(0xf0*eachByte)^0x20*eachByte) | zeros(v^'_'*eachByte); g&(g>>16) == 0 {
 				continue
 			}
 		}
-		n, step := 0, 0
-		// Only a single character with a sign after it begins such a word, and
-		// the sign comes again.
-		if c := src[i+1]; (c == ' ' || c == '.' || c == '-' || c == '_') && src[i+3] == c && src[i+5] == c {
-			n, step = spreadAt(src, i)
+		for i := max(done, k-7); i < min(k+8, len(src)-2*minSpread+2); i++ {
+			// Only a single character with a sign after it begins such a word, and
+			// the sign comes again.
+			c := src[i+1]
+			if c != ' ' && c != '.' && c != '-' && c != '_' || src[i+3] != c || src[i+5] != c {
+				continue
+			}
+			n, step := spreadAt(src, i)
+			if n == 0 {
+				continue
+			}
+			b.part(src, done, i, way)
+			for j := 0; j < n; j += step {
+				b.part(src, i+j, i+j+1, way)
+			}
+			done = i + n
+			i = done - 1
 		}
-		if n == 0 {
-			i++
-			continue
-		}
-		b.part(src, start, i, way)
-		for k := 0; k < n; k += step {
-			b.part(src, i+k, i+k+1, way)
-		}
-		i += n
-		start = i
 	}
-	b.part(src, start, len(src), way)
+	b.part(src, done, len(src), way)
 }
 
 // part appends src[i:j] with its way to the source.

@@ -21,11 +21,17 @@ type unit struct {
 	evid, clin, patient, event      bool
 	softEvent, generic, callWord    bool
 	article, code, disclaim         int
+	yours                           bool // "your knee": the reader's own health
+	relative                        bool // "my mother", "Dad"
+	your                            int  // the token after the last "your"
 }
 
 // document is what is known of the whole message.
 type document struct {
+	dates          int
+	elsewhere      int
 	health, weak   float32
+	personal       float32 // of the health: in sentences that are not about everybody
 	kinds          vocab.Set
 	special        uint8
 	counts         [types]uint16
@@ -98,7 +104,7 @@ func (s *scan) grammar(i int) {
 	set := t.set
 	u := &s.unit
 	const telling = vocab.He | vocab.You | vocab.Me | vocab.GenericPl | vocab.Article | vocab.Kin | vocab.Gender | vocab.AgeWord | vocab.Evid | vocab.Clin |
-		vocab.Event | vocab.Closing | vocab.Disclaim | vocab.Code | vocab.Bio | vocab.Photo | vocab.Staff
+		vocab.Event | vocab.Closing | vocab.Disclaim | vocab.Code | vocab.Bio | vocab.Photo | vocab.Staff | vocab.Elsewhere
 	if set&telling == 0 && t.label == vocab.NoLabel {
 		return
 	}
@@ -107,6 +113,9 @@ func (s *scan) grammar(i int) {
 		u.he = true
 	case set&vocab.You != 0:
 		u.you = true
+		if s.isYour(t) {
+			u.your = i + 1
+		}
 	case set&vocab.Me != 0:
 		u.me = true
 	}
@@ -118,6 +127,10 @@ func (s *scan) grammar(i int) {
 	}
 	if set&vocab.Kin != 0 {
 		u.kin = true
+		u.relative = u.relative || s.isRelative(i)
+	}
+	if set&vocab.Elsewhere != 0 {
+		s.doc.elsewhere++
 	}
 	if set&vocab.Gender != 0 && t.end-t.start > 1 {
 		u.gender = true
@@ -143,6 +156,22 @@ func (s *scan) grammar(i int) {
 	}
 	s.mention(i)
 	s.marks(i)
+}
+
+// isRelative says whether a word of kinship is somebody's own: "my mother",
+// "Dad".
+func (s *scan) isRelative(i int) bool {
+	t := &s.r.tokens[i]
+	if t.flags&capital != 0 && t.flags&lineStart == 0 && s.mode == mixedCase && i > 0 && s.r.tokens[i-1].kind == word {
+		return true
+	}
+	return i > 0 && s.r.tokens[i-1].set&(vocab.Me|vocab.You|vocab.He) != 0 && t.flags&lineStart == 0
+}
+
+// isYour says whether a word is "your", whatever else is about the reader.
+func (s *scan) isYour(t *token) bool {
+	w := s.r.text[t.start:t.end]
+	return equalFold(w, "your") || equalFold(w, "ur")
 }
 
 // mention notes biometrics and photographs, which are identifiers by being
@@ -212,6 +241,9 @@ func weight(set vocab.Set) float32 {
 	return 0.15
 }
 
+// ownWords is how many words after "your" may be what is the reader's.
+const ownWords = 4
+
 // health counts a word of health.
 func (s *scan) health(i int) {
 	t := &s.r.tokens[i]
@@ -223,6 +255,9 @@ func (s *scan) health(i int) {
 		h ^= uint64(t.span) << 32
 	}
 	w := weight(t.set)
+	if u := &s.unit; u.your > 0 && i < u.your+ownWords && w >= 0.4 {
+		u.yours = true
+	}
 	if t.flags&covered != 0 {
 		w *= 0.3
 	}

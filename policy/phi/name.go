@@ -291,7 +291,10 @@ func (s *scan) name(i int) int {
 	}
 	n, sure := s.personAt(i)
 	if n == 0 {
-		return 0
+		if t.set&vocab.First == 0 || t.set&(vocab.Salute|vocab.Closing|vocab.NonName|vocab.Month) != 0 || !s.addresses(i, 1) {
+			return 0
+		}
+		n = 1 // "Anna", which is a town too
 	}
 	r := anyone
 	if s.isCredential(i + n) {
@@ -299,6 +302,9 @@ func (s *scan) name(i int) int {
 	}
 	if !sure && s.doc.signature == 0 && n == 1 && s.mode == mixedCase && t.flags&lineStart != 0 && s.r.tokens[i+1].kind == word && s.r.tokens[i+1].flags&capital != 0 {
 		return 0 // the first word of a heading
+	}
+	if s.addresses(i, n) {
+		s.doc.greeted, s.unit.greeting, sure = true, true, true
 	}
 	if sure {
 		s.named(i, n, r)
@@ -322,6 +328,9 @@ func (s *scan) isCredential(k int) bool {
 
 // named notes a name and learns its parts.
 func (s *scan) named(i, n int, r role) {
+	if r != provider && s.doc.signature == 0 && s.bornAfter(i+n) {
+		s.unit.dob = true
+	}
 	s.add(TypeName, i, i+n, r)
 	for k := i; k < i+n; k++ {
 		t := &s.r.tokens[k]
@@ -329,6 +338,15 @@ func (s *scan) named(i, n int, r role) {
 			s.learn(t.hash)
 		}
 	}
+}
+
+// bornAfter says whether a date with its day follows a name: "Cobb, Jas. 2/2/60".
+func (s *scan) bornAfter(k int) bool {
+	if s.is(k, ',') || s.is(k, '(') || s.is(k, '-') {
+		k++
+	}
+	t := &s.r.tokens[k]
+	return t.kind == number && t.flags&lineStart == 0 && s.numericDate(k) == 5
 }
 
 // titled reads "Mr. Ward" and "Dr. Emily C.".
@@ -364,6 +382,9 @@ func (s *scan) titled(i int) int {
 		r = provider
 	default:
 		s.unit.titled++
+		if s.addresses(i, k+n-i) {
+			s.doc.greeted, s.unit.greeting = true, true
+		}
 	}
 	s.named(i, k+n-i, r)
 	return k + n - i
@@ -372,8 +393,11 @@ func (s *scan) titled(i int) int {
 // reversed reads "Armijo, Alaine" at the start of a line.
 func (s *scan) reversed(i int) int {
 	t := &s.r.tokens[i]
-	if t.flags&lineStart == 0 && !s.is(i-1, ':') || !s.is(i+1, ',') || s.nameScore(t) < 1 {
+	if !s.is(i+1, ',') || s.nameScore(t) < 1 {
 		return 0
+	}
+	if t.flags&lineStart == 0 && !s.is(i-1, ':') {
+		return s.reversedInside(i)
 	}
 	v := &s.r.tokens[i+2]
 	if s.nameScore(v) < 1 || v.flags&lineStart != 0 || v.set&vocab.First == 0 && v.set&^(vocab.Starts|vocab.Prefix) != 0 || v.set&vocab.State != 0 {
@@ -392,54 +416,6 @@ func (s *scan) reversed(i int) int {
 	}
 	s.named(i, k-i, anyone)
 	return k - i
-}
-
-// greeting reads "Dear Ms. Morales,".
-func (s *scan) greeting(i int) int {
-	t := &s.r.tokens[i]
-	if t.flags&lineStart == 0 && s.doc.lines > 0 && t.flags&inner == 0 && i > 0 && s.r.tokens[i-1].kind == word {
-		return 0
-	}
-	k := i + max(int(t.span), 1)
-	if s.is(k, ',') {
-		k++
-	}
-	v := &s.r.tokens[k]
-	if v.kind != word || v.flags&lineStart != 0 {
-		return 0
-	}
-	if v.set&vocab.Title != 0 {
-		if w := s.couple(k); w > 0 {
-			k = w // "Mr. and Mrs. Petersen"
-		}
-		s.doc.greeted = true
-		s.unit.greeting = true
-		if n := s.titled(k); n > 0 {
-			return k + n - i
-		}
-		return 0
-	}
-	if w := s.couple(k); w > 0 && s.nameScore(v) > 0 {
-		s.add(TypeName, k, k+1, anyone) // "Anna and Paul Richter"
-		s.learn(v.hash)
-		k, v = w, &s.r.tokens[w]
-	}
-	n := s.anyName(k)
-	if n == 0 || n > 5 || v.set&(vocab.NonName|vocab.Staff|vocab.GenericPl) != 0 {
-		return 0
-	}
-	e := &s.r.tokens[k+n]
-	if e.kind == word && e.flags&lineStart == 0 {
-		if m, _ := s.personAt(k); m > 0 {
-			n = m
-		} else {
-			return 0
-		}
-	}
-	s.doc.greeted = true
-	s.unit.greeting = true
-	s.named(k, n, anyone)
-	return k + n - i
 }
 
 // heading reads a line of a name with a record number: "Wood, Bryce (H904951685)".
@@ -468,17 +444,16 @@ func (s *scan) heading(i int) int {
 	return n + size + 2
 }
 
-// couple returns the token after "Mr. and" or "Anna and", 0 if there is no "and".
-func (s *scan) couple(k int) int {
-	k++
-	if s.is(k, '.') {
-		k++
+// reversedInside reads "Kowalewski, Bogdan" inside a line: a surname that is no
+// first name or word, and a first name that begins no list.
+func (s *scan) reversedInside(i int) int {
+	t, v := &s.r.tokens[i], &s.r.tokens[i+2]
+	if s.mode != mixedCase || s.nameScore(t) < 2 || t.set&(vocab.First|vocab.Common|vocab.City|vocab.Month) != 0 || t.flags&upper != 0 {
+		return 0
 	}
-	t := &s.r.tokens[k]
-	if s.is(k, '&') || t.kind == word && (equalFold(s.r.text[t.start:t.end], "and") || equalFold(s.r.text[t.start:t.end], "y")) {
-		if v := &s.r.tokens[k+1]; v.kind == word && v.flags&lineStart == 0 && (v.flags&(capital|upper) != 0 || s.mode != mixedCase) {
-			return k + 1
-		}
+	if v.set&vocab.First == 0 || v.set&vocab.State != 0 || s.nameScore(v) < 2 || v.flags&lineStart != 0 || v.flags&upper != 0 || s.is(i+3, ',') || i > 0 && s.is(i-1, ',') {
+		return 0
 	}
-	return 0
+	s.named(i, 3, anyone)
+	return 3
 }

@@ -174,6 +174,7 @@ func (s *scan) hostTerm(kind Type, sort string, start, end int) {
 		return
 	case TypeHealth:
 		s.doc.health += 1.5
+		s.doc.personal += 1.5
 		s.doc.hostHealth++
 		s.addCode(CodeHostTerm)
 		return

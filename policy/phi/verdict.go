@@ -16,7 +16,41 @@ func (s *scan) endUnit(paragraph bool) {
 		*u = unit{}
 		return
 	}
+	if d.greeted && u.yours && u.article == 0 {
+		u.softEvent = true
+	}
 	h := u.health + min(u.weak, 1)
+	p := d.about(u)
+	if u.isGeneral() && u.idents == 0 && !u.patientName && u.titled == 0 {
+		d.generic++
+	}
+	if h >= 0.5 || u.label > 0 {
+		link := min(max(h, float32(u.label)), 2.5) * p
+		d.links += min(link, 6)
+		d.best = max(d.best, link)
+	}
+	if (u.he || u.clin || u.patient) && h >= 0.75 && !u.isGeneral() {
+		d.narrative += min(h, 2)
+	}
+	d.top = max(d.top, p)
+	if u.me && u.health >= 1 && !u.isGeneral() {
+		d.self += min(u.health, 2)
+	}
+	d.events += u.ownCare()
+	d.sum(u)
+	d.carried = p * 0.6
+	if paragraph {
+		d.carried *= 0.5
+	}
+	*u = unit{}
+}
+
+// isGeneral says whether a sentence is about everybody.
+func (u *unit) isGeneral() bool { return u.generic || u.article > 0 }
+
+// about says how surely the sentence is about one person, by itself and by what
+// stood before it.
+func (d *document) about(u *unit) float32 {
 	p := u.subject()
 	if d.carried > 0 && p < d.carried {
 		// "He denies chest pain": the person was named before.
@@ -26,57 +60,60 @@ func (s *scan) endUnit(paragraph bool) {
 			p = max(p, d.carried*0.5)
 		}
 	}
-	if d.greeted && (u.event || u.softEvent && (u.health >= 1 || u.dates+u.days > 0)) {
+	if d.greeted && (u.event || u.yours || u.softEvent && (u.health >= 1 || u.dates+u.days > 0)) {
 		p = max(p, 1.5) // "Dear Ms. Okafor, your results"
 	}
-	if (u.generic || u.article > 0) && u.idents == 0 && !u.patientName && u.titled == 0 {
+	if !u.isGeneral() {
+		if d.greeted && u.you {
+			p = max(p, 1)
+		}
+		if u.relative {
+			p = max(p, 0.9) // "my mother"
+		}
+	}
+	if u.isGeneral() && u.idents == 0 && !u.patientName && u.titled == 0 {
 		p *= 0.35
-		d.generic++
 	}
 	if u.code > 2 {
 		p *= 0.3
 	}
-	if h >= 0.5 || u.label > 0 {
-		link := min(max(h, float32(u.label)), 2.5) * p
-		d.links += min(link, 6)
-		d.best = max(d.best, link)
+	return p
+}
+
+// ownCare weighs what a sentence says of the reader's own care.
+func (u *unit) ownCare() float32 {
+	e := float32(0.5)
+	switch {
+	case u.event:
+		e = 1
+	case !u.softEvent:
+		return 0
 	}
-	if (u.he || u.clin || u.patient) && h >= 0.75 && !u.generic && u.article == 0 {
-		d.narrative += min(h, 2)
+	dated := u.dates+u.days > 0
+	if dated {
+		e += 0.7
 	}
-	d.top = max(d.top, p)
-	if u.me && u.health >= 1 && !u.generic && u.article == 0 {
-		d.self += min(u.health, 2)
-	}
-	if u.event || u.softEvent {
-		e := float32(0.5)
-		if u.event {
-			e = 1
+	if u.providers > 0 {
+		e += 0.5
+		if dated {
+			e += 0.8 // an appointment with a provider
 		}
-		if u.dates+u.days > 0 {
-			e += 0.7
-		}
-		if u.providers > 0 {
-			e += 0.5
-		}
-		e += min(u.health, 2) * 0.6
-		if u.article > 0 || u.generic {
-			e *= 0.4
-		}
-		d.events += e
 	}
-	d.sum(u)
-	d.carried = p * 0.6
-	if paragraph {
-		d.carried *= 0.5
+	e += min(u.health, 2) * 0.6
+	if u.isGeneral() {
+		e *= 0.4
 	}
-	*u = unit{}
+	return e
 }
 
 // sum adds what was found in a sentence.
 func (d *document) sum(u *unit) {
 	d.health += u.health
 	d.weak += u.weak
+	if !u.generic && u.article == 0 && u.code <= 2 || u.names > 0 && (u.evid || u.age || u.idents > 0) {
+		d.personal += u.health + 0.5*u.weak
+	}
+	d.dates += u.dates
 	d.kinds |= u.kinds
 	d.special |= u.special
 	d.article += u.article
@@ -96,6 +133,9 @@ func (u *unit) subject() (p float32) {
 		p = 0.6
 	case u.providers > 0:
 		p = 0.4
+	}
+	if u.providers > 0 && !named && u.faint == 0 && u.idents+u.label == 0 && !u.evid && !u.he && !u.you && !u.patient && !u.age {
+		return p // "Dr. Ortiz speaks on heart failure on May 4"
 	}
 	if u.age && (named || u.faint > 0) {
 		p += 1.5
@@ -126,7 +166,7 @@ func (u *unit) subject() (p float32) {
 
 // features are what the score is made of.
 type features struct {
-	Links, Best, Record, Narrative, Events, Short, Self, Health, Article, Code, Length float64
+	Links, Best, Record, Narrative, Events, Short, Self, Health, Nobody, Article, Code, Elsewhere, Length float64
 }
 
 func sat(x, full float64) float64 { return min(x/full, 1) }
@@ -155,20 +195,24 @@ func (d *document) features() features {
 	if d.greeted {
 		f.Events *= 1.3
 	}
-	f.Short = min(float64(d.top), 4) * min(h, 4) / max(1, float64(d.units)/5)
+	f.Short = min(float64(d.top), 4) * min(float64(d.personal), 4) / max(1, float64(d.units)/5)
 	if d.counts[TypeName]+d.counts[TypeDate]+d.counts[TypeAccount] > 0 {
 		f.Self = min(float64(d.self), 5) / max(1, float64(d.units)/10)
 	}
 	f.Article = math.Log1p(float64(d.article))
 	f.Code = math.Log1p(float64(d.code))
+	if d.subjects == 0 && d.idents == 0 && d.dates == 0 && !d.labelled && !d.dob && !d.greeted && d.counts[TypePhone]+d.counts[TypeEmail]+d.counts[TypeAccount]+d.counts[TypeOtherID] == 0 {
+		f.Nobody = 1
+	}
+	f.Elsewhere = math.Log1p(float64(d.elsewhere))
 	f.Length = math.Log1p(float64(d.units))
 	return f
 }
 
 // score turns the features into a probability.
 func (f features) score() float64 {
-	z := -2.65 + 0.7*f.Best + 0.12*f.Links + 1.1*f.Record + 0.7*f.Narrative + 0.8*f.Events + 2.0*f.Short + f.Self + 0.25*f.Health -
-		1.6*f.Article - 0.6*f.Code - 0.3*f.Length
+	z := -2.15 + 0.7*f.Best + 0.05*f.Links + 0.45*f.Record + 0.5*f.Narrative + 0.7*f.Events + 1.3*f.Short + 0.7*f.Self + 1.05*f.Health -
+		f.Nobody - 3.5*f.Article - 0.95*f.Code - 1.7*f.Elsewhere - 0.1*f.Length
 	return 1 / (1 + math.Exp(-z))
 }
 

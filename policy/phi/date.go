@@ -92,14 +92,54 @@ func (s *scan) monthDay(i int) int {
 		return 0
 	}
 	before := &s.r.tokens[i-1]
-	if before.kind != word {
+	switch {
+	case before.kind == word:
+		if !s.leadsToDay(before) && before.set&(vocab.Day|vocab.Evid|vocab.Proc|vocab.Lab) == 0 {
+			return 0
+		}
+	case s.is(i-1, ':') && i > 1 && s.r.tokens[i-2].label == vocab.Date:
+	case s.is(i-1, ',') && s.endsWithDate(i-1):
+	default:
 		return 0
 	}
-	w := s.r.text[before.start:before.end]
-	if equalFold(w, "on") || equalFold(w, "since") || equalFold(w, "from") || equalFold(w, "until") || before.set&(vocab.Day|vocab.Evid) != 0 {
-		return 3
+	return 3
+}
+
+// leadsToDay says whether a word such as "on" or "until" stands before days.
+func (s *scan) leadsToDay(t *token) bool {
+	w := s.r.text[t.start:t.end]
+	for _, lead := range [...]string{"on", "since", "from", "until", "till", "til", "thru", "through", "by", "due", "again", "beginning", "starting", "effective", "service", "fill"} {
+		if equalFold(w, lead) {
+			return true
+		}
 	}
-	return 0
+	return false
+}
+
+// endsWithDate says whether the last that was found is a date that ends before
+// token i: dates follow each other.
+func (s *scan) endsWithDate(i int) bool {
+	if len(s.hits) <= s.from {
+		return false
+	}
+	h := s.hits[len(s.hits)-1]
+	return h.kind == TypeDate && h.field == s.field && h.end == s.r.tokens[i].start
+}
+
+// theDay reads "the 28th" after "on" or "until", where no word follows that makes
+// it another thing's number.
+func (s *scan) theDay(i int) int {
+	if i < 2 || !s.isOrdinal(i+1) {
+		return 0
+	}
+	the, lead := &s.r.tokens[i-1], &s.r.tokens[i-2]
+	if the.kind != word || lead.kind != word || !equalFold(s.r.text[the.start:the.end], "the") || !s.leadsToDay(lead) {
+		return 0
+	}
+	if e := &s.r.tokens[i+2]; e.kind == number || e.kind == mixed || e.kind == word && e.flags&lineStart == 0 && e.set&(vocab.Prep|vocab.He|vocab.Me|vocab.You) == 0 {
+		return 0
+	}
+	return 2
 }
 
 // withTime takes the time after a date with it.

@@ -2,6 +2,9 @@ package phi
 
 import "github.com/phimail/sdk/policy/phi/internal/vocab"
 
+// maxLeaders is the longest row of the same sign between a label and its value.
+const maxLeaders = 32
+
 // after skips what stands between a label and its value and returns the value's
 // first token. strong says that a colon, a tab or the like makes it a label for
 // sure.
@@ -9,9 +12,14 @@ func (s *scan) after(i int) (j int, strong bool) {
 	t := &s.r.tokens[i]
 	j = i + max(int(t.span), 1)
 	lines := 0
-	for ; j < len(s.r.tokens)-guard && j < i+12; j++ {
+	for leaders := 0; j < len(s.r.tokens)-guard && j < i+12+leaders; j++ {
 		switch v := &s.r.tokens[j]; v.kind {
 		case sign:
+			if leaders < maxLeaders && s.is(j+1, byte(v.value)) {
+				leaders++ // "MRN ........ 00481216"
+				strong = true
+				continue
+			}
 			switch byte(v.value) {
 			case ':', '=', '|':
 				strong = true

@@ -291,6 +291,10 @@ func (s *scan) name(i int) int {
 	}
 	n, sure := s.personAt(i)
 	if n == 0 {
+		if n = s.knownByAge(i); n > 0 {
+			s.named(i, n, subject)
+			return n
+		}
 		if t.set&vocab.First == 0 || t.set&(vocab.Salute|vocab.Closing|vocab.NonName|vocab.Month) != 0 || !s.addresses(i, 1) {
 			return 0
 		}
@@ -338,6 +342,27 @@ func (s *scan) named(i, n int, r role) {
 			s.learn(t.hash)
 		}
 	}
+}
+
+// knownByAge reads up to three words that can only be a name for what follows
+// them: "Abrams 71M", "ETHELENE BUSBY 03/03/1931".
+func (s *scan) knownByAge(i int) int {
+	k := i
+	for k < i+3 && s.nameScore(&s.r.tokens[k]) >= 1 && s.r.tokens[k].set&vocab.Common == 0 && (k == i || s.r.tokens[k].flags&lineStart == 0) {
+		k++
+	}
+	if k == i {
+		return 0
+	}
+	t, sex := &s.r.tokens[k], &s.r.tokens[k+1]
+	if t.kind != number || t.flags&lineStart != 0 {
+		return 0
+	}
+	aged := t.value <= 110 && sex.kind == word && sex.start == t.end && sex.end-sex.start == 1 && (s.r.text[sex.start]|0x20 == 'm' || s.r.text[sex.start]|0x20 == 'f') && sex.flags&capital != 0
+	if aged || k > i+1 && s.numericDate(k) == 5 {
+		return k - i
+	}
+	return 0
 }
 
 // bornAfter says whether a date with its day follows a name: "Cobb, Jas. 2/2/60".
@@ -396,12 +421,20 @@ func (s *scan) reversed(i int) int {
 	if !s.is(i+1, ',') || s.nameScore(t) < 1 {
 		return 0
 	}
+	v := &s.r.tokens[i+2]
+	if s.isInitial(i+2) && t.set&(vocab.First|vocab.Common) == 0 && s.nameScore(t) >= 2 && v.flags&lineStart == 0 && s.mode == mixedCase {
+		n := 3 // "Achebe, N"
+		if s.is(i+3, '.') && s.touches(i+3) {
+			n++
+		}
+		s.named(i, n, anyone)
+		return n
+	}
+	if s.nameScore(v) < 1 || v.flags&lineStart != 0 || v.set&(vocab.First|vocab.Last) == 0 && v.set&^(vocab.Starts|vocab.Prefix) != 0 || v.set&vocab.State != 0 {
+		return 0
+	}
 	if t.flags&lineStart == 0 && !s.is(i-1, ':') {
 		return s.reversedInside(i)
-	}
-	v := &s.r.tokens[i+2]
-	if s.nameScore(v) < 1 || v.flags&lineStart != 0 || v.set&vocab.First == 0 && v.set&^(vocab.Starts|vocab.Prefix) != 0 || v.set&vocab.State != 0 {
-		return 0
 	}
 	k := i + 3
 	if s.isInitial(k) {
@@ -412,7 +445,7 @@ func (s *scan) reversed(i int) int {
 	}
 	// "Last, First" ends there; a sentence goes on.
 	if e := &s.r.tokens[k]; e.kind == word && e.flags&lineStart == 0 {
-		return 0
+		return s.reversedInside(i)
 	}
 	s.named(i, k-i, anyone)
 	return k - i

@@ -16,6 +16,11 @@ func (s *scan) numeral(i int) int {
 			return n
 		}
 	}
+	if n := s.theDay(i); n > 0 {
+		s.add(TypeDate, i, i+n, anyone)
+		s.unit.days++
+		return n
+	}
 	if n := s.agePhrase(i); n > 0 {
 		return n
 	}

@@ -20,8 +20,11 @@ func (s *scan) greeting(i int) int {
 		if w := s.couple(k); w > 0 {
 			k = w // "Mr. and Mrs. Petersen"
 		}
-		s.doc.greeted = true
-		s.unit.greeting = true
+		// A provider who is written to is seldom the patient.
+		if s.r.tokens[k].set&vocab.DrTitle == 0 {
+			s.doc.greeted = true
+			s.unit.greeting = true
+		}
 		if n := s.titled(k); n > 0 {
 			return k + n - i
 		}
@@ -44,9 +47,14 @@ func (s *scan) greeting(i int) int {
 			return 0
 		}
 	}
-	s.doc.greeted = true
-	s.unit.greeting = true
-	s.named(k, n, anyone)
+	r := anyone
+	if s.isCredential(k + n) {
+		r = provider
+	} else {
+		s.doc.greeted = true
+		s.unit.greeting = true
+	}
+	s.named(k, n, r)
 	return k + n - i
 }
 

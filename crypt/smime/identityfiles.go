@@ -19,7 +19,8 @@ import (
 // maxIdentityFile is the greatest size of a file with a private key, in bytes.
 const maxIdentityFile = 1 << 20
 
-// IdentityFile names the files of one identity of ours.
+// IdentityFile names the files of one identity of ours, or of several: one key to
+// sign and another to read, as many authorities give out.
 type IdentityFile struct {
 	// Certificate is a file with our certificate and those of the intermediates,
 	// in PEM, DER or a PKCS#7 bundle, in any order; or a PKCS#12 file, which
@@ -27,7 +28,8 @@ type IdentityFile struct {
 	// are not allowed where FIPS 140-3 is enforced.
 	Certificate string
 	// Key is a file with the private key in PEM, not encrypted: PKCS#8, PKCS#1
-	// or SEC 1. Empty if the key is in the file of the certificate.
+	// or SEC 1. Empty if the key is in the file of the certificate. Several keys
+	// find the certificate of each by themselves.
 	Key string
 	// Password returns that of a PKCS#12 file, each time that the file is read.
 	// Nil for none.
@@ -69,7 +71,7 @@ func NewIdentityFiles(files ...IdentityFile) (*IdentityFiles, error) {
 			Paths: paths, Limit: maxIdentityFile, Merge: mergeParts,
 			Parse: func(_ string, data []byte) (identityParts, bool) { return parseIdentity(data, f.Password) },
 		}}
-		if _, err := one.identity(context.Background()); err != nil {
+		if _, err := one.identities(context.Background()); err != nil {
 			faults = append(faults, &FieldError{
 				Field: indexed("Files", i),
 				Problem: "not the files of a certificate and its private key; they have to be PEM with a key that is not encrypted, " +
@@ -96,30 +98,39 @@ func (s *IdentityFiles) SignersFor(ctx context.Context, from mail.Address) ([]Id
 func (s *IdentityFiles) Identities(ctx context.Context) ([]Identity, error) {
 	list := make([]Identity, 0, len(s.files))
 	for _, f := range s.files {
-		id, err := f.identity(ctx)
+		all, err := f.identities(ctx)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, id)
+		list = append(list, all...)
 	}
 	return list, nil
 }
 
-// identity pairs the key with its certificate. The others are the chain.
-func (f *identityFile) identity(ctx context.Context) (Identity, error) {
+// identities pairs each key with its certificates, of which a renewal of the same
+// key makes two. The others are the chain.
+func (f *identityFile) identities(ctx context.Context) ([]Identity, error) {
 	parts, err := f.Get(ctx)
 	if err != nil {
-		return Identity{}, err
+		return nil, err
 	}
+	var list []Identity
 	for _, key := range parts.keys {
+		public, ok := key.Public().(interface{ Equal(x crypto.PublicKey) bool })
+		if !ok {
+			continue
+		}
 		for i, c := range parts.certificates {
-			if public, ok := key.Public().(interface{ Equal(x crypto.PublicKey) bool }); !ok || !public.Equal(c.PublicKey) {
-				continue
+			if public.Equal(c.PublicKey) && !slices.ContainsFunc(list, func(o Identity) bool { return o.Certificate.Equal(c) }) {
+				chain := chainOf(c, slices.Delete(slices.Clone(parts.certificates), i, i+1))
+				list = append(list, Identity{Certificate: c, Chain: chain, Key: key, PSS: f.pss})
 			}
-			return Identity{Certificate: c, Chain: chainOf(c, slices.Delete(slices.Clone(parts.certificates), i, i+1)), Key: key, PSS: f.pss}, nil
 		}
 	}
-	return Identity{}, errUnfit
+	if len(list) == 0 {
+		return nil, errUnfit
+	}
+	return list, nil
 }
 
 var errUnfit = errors.New("smime: the certificate and the private key do not belong together")

@@ -1,6 +1,7 @@
 package smime_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
@@ -74,6 +75,33 @@ func TestIdentitiesAreReadFromEveryKindOfFile(t *testing.T) {
 		if list, err := files.SignersFor(t.Context(), address(lee)); err != nil || len(list) != 0 {
 			t.Errorf("%s: for another: %d, %v", name, len(list), err)
 		}
+	}
+}
+
+// Authorities that give out a key to sign and another to read, as in RFC 9216, put
+// both into one file; a certificate that was renewed with its key stands beside
+// the old one.
+func TestAFileMayHaveAKeyToSignAndAnotherToRead(t *testing.T) {
+	t.Parallel()
+	root := smimetest.NewAuthority()
+	reads := root.Issue(smimetest.RSA2048, clinic, smimetest.EncryptOnly)
+	signs := root.Issue(smimetest.RSA2048, clinic, smimetest.SignOnly, smimetest.Expired)
+	renewed := root.IssueTo(signs.Key, clinic, smimetest.SignOnly)
+	file := slices.Concat(smimetest.KeyPEM(reads.Key), smimetest.KeyPEM(signs.Key),
+		smimetest.PEM(reads.Certificate), smimetest.PEM(signs.Certificate), smimetest.PEM(renewed.Certificate))
+	files, err := smime.NewIdentityFiles(smime.IdentityFile{Certificate: write(t, filepath.Join(t.TempDir(), "us.pem"), file)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSealer(t, smime.Config{Certificates: having(reads), Trust: smimetest.Pool(root), Signer: files})
+	message, _ := seal(t, s, job(t, s, text, clinic))
+	r := newReader(t, smime.ReaderConfig{Keys: files, Trust: smimetest.Pool(root)})
+	opened, err := r.Read(t.Context(), bytes.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(opened.Signers) != 1 || !opened.Signers[0].Certificate.Equal(renewed.Certificate) || !opened.SignedBy(address(clinic)) {
+		t.Errorf("signed by %v", opened.Signers)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -192,9 +193,21 @@ func (e *examination) identity(ctx context.Context, c *config, files *smime.Iden
 		e.note(name, checkFail, "the files could not be read again", "try again")
 		return
 	}
-	end := list[0].Certificate.NotAfter
-	e.ending(name, fmt.Sprintf("signs for all senders, sends %d authorities along, and ends on %s", len(list[0].Chain), end.UTC().Format(time.DateOnly)),
+	// The newest that may sign does; others in the file are there to read, or old.
+	id := slices.MaxFunc(list, func(a, b smime.Identity) int {
+		return cmp.Or(cmp.Compare(maySign(a.Certificate), maySign(b.Certificate)), a.Certificate.NotBefore.Compare(b.Certificate.NotBefore))
+	})
+	end := id.Certificate.NotAfter
+	e.ending(name, fmt.Sprintf("signs for all senders, sends %d authorities along, and ends on %s", len(id.Chain), end.UTC().Format(time.DateOnly)),
 		end, "renew the certificate")
+}
+
+// maySign is zero for a certificate that is not to sign with.
+func maySign(c *x509.Certificate) int {
+	if c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+		return 0
+	}
+	return 1
 }
 
 func signs(ctx context.Context, signer crypt.Signer, from mail.Address) bool {

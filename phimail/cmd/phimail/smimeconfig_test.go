@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,11 @@ func TestDoctorLooksAtSMIME(t *testing.T) {
 			w.put(t, "us.pem", smimetest.PEM(w.middle.Issue(smimetest.RSA2048, clinic, smimetest.Expired).All()...))
 		},
 			want: map[string]string{sign: checkFail}, code: exitConfig},
+		"a key to read ends soon, that to sign does not": {prep: func(t *testing.T, w *ward) {
+			reads, signs := w.middle.Issue(smimetest.RSA2048, clinic, near, smimetest.EncryptOnly), w.middle.Issue(smimetest.RSA2048, clinic, smimetest.SignOnly)
+			w.put(t, "us.pem", smimetest.PEM(append(signs.All(), reads.Certificate)...))
+			w.put(t, "us.key", slices.Concat(smimetest.KeyPEM(reads.Key), smimetest.KeyPEM(signs.Key)))
+		}, want: map[string]string{sign: checkOK}, detail: "sends 1 authorities along"},
 		"we are another": {prep: func(t *testing.T, w *ward) {
 			w.put(t, "us.pem", smimetest.PEM(w.middle.Issue(smimetest.RSA2048, dana).All()...))
 		},

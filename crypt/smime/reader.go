@@ -111,10 +111,13 @@ type Signature struct {
 }
 
 // SignedBy reports whether the message has a signature of an address, with a
-// certificate whose chain holds. Hold it against the From field of Protected.
+// certificate whose chain holds, also for that address. Hold it against the From
+// field of Protected.
 func (o *Opened) SignedBy(address mail.Address) bool {
 	m, ok := mailbox.Parse(address.Address)
-	return ok && slices.ContainsFunc(o.Signers, func(s Signature) bool { return s.Fault == "" && checkAddress(s.Certificate, m) == "" })
+	return ok && slices.ContainsFunc(o.Signers, func(s Signature) bool {
+		return s.Fault == "" && len(s.Chain) > 0 && checkAddress(s.Certificate, m) == "" && !excluded(m, s.Chain)
+	})
 }
 
 // Read opens a message, or the entity of one. It decrypts and then verifies, each
@@ -146,7 +149,7 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (*Opened, error) {
 		return nil, err
 	}
 	verified, err := sign.Open(entity, sign.Options{
-		Trust: trust, Intermediates: r.cfg.Intermediates, Now: r.cfg.Clock(), Limit: int(r.cfg.MaxBytes),
+		Trust: trust, Intermediates: r.cfg.Intermediates, Understood: understood, Now: r.cfg.Clock(), Limit: int(r.cfg.MaxBytes),
 	})
 	switch {
 	case err == nil:

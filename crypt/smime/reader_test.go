@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -112,6 +113,48 @@ func TestWhoSignedIsKnownOnlyIfTheChainHolds(t *testing.T) {
 		opened, err := newReader(t, c.cfg).Read(t.Context(), bytes.NewReader(out))
 		if err != nil || len(opened.Signers) != 1 || opened.Signers[0].Fault != c.want || opened.SignedBy(address(clinic)) != (c.want == "") {
 			t.Errorf("%s: %v, %v", name, opened, err)
+		}
+	}
+}
+
+// An authority that is constrained to addresses of some domains stands for no
+// international ones of others either; crypto/x509 looks at rfc822Names alone.
+func TestSignersWithInternationalAddressesAreHeldAgainstConstraints(t *testing.T) {
+	t.Parallel()
+	const who = "gr\u00e9ta@b\u00fccher.example"
+	root := smimetest.NewAuthority()
+	permits := func(domain string) *smimetest.Authority {
+		return root.Intermediate(func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{domain} })
+	}
+	critical := func(c *x509.Certificate) {
+		c.Subject = pkix.Name{}
+		c.ExtraExtensions[len(c.ExtraExtensions)-1].Critical = true
+	}
+	name := smimetest.Mailboxes(nil, who)
+	id := root.Issue(smimetest.P256, dana)
+	for what, c := range map[string]struct {
+		us   *smimetest.Identity
+		want bool
+	}{
+		"unconstrained": {root.Issue(smimetest.P256, "", name), true},
+		"critical":      {root.Issue(smimetest.P256, "", name, critical), true},
+		"permitted":     {permits("xn--bcher-kva.example").Issue(smimetest.P256, "", name), true},
+		"not permitted": {permits("other.example").Issue(smimetest.P256, "", name), false},
+	} {
+		s := newSealer(t, smime.Config{Certificates: having(id), Trust: smimetest.Pool(root), Signer: identities(c.us)})
+		key, err := s.Find(t.Context(), address(who), address(dana))
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		j := letter(text)
+		j.From, j.To = address(who), []crypt.Target{{Address: address(dana), Key: key}}
+		out, _ := seal(t, s, j)
+		opened, err := newReader(t, smime.ReaderConfig{Keys: identities(id), Trust: smimetest.Pool(root)}).Read(t.Context(), bytes.NewReader(out))
+		if err != nil || len(opened.Signers) != 1 {
+			t.Fatalf("%s: %v, %v", what, opened, err)
+		}
+		if opened.SignedBy(address(who)) != c.want {
+			t.Errorf("%s: signed by them: %t, %q", what, !c.want, string(opened.Signers[0].Fault))
 		}
 	}
 }

@@ -40,6 +40,9 @@ func (o *Options) trust(s *Signer, sent []*x509.Certificate) ([]*x509.Certificat
 	for _, c := range slices.Concat(sent, o.Intermediates) {
 		pool.AddCert(c)
 	}
+	if o.Understood != nil {
+		leaf = o.Understood(leaf)
+	}
 	chains, err := leaf.Verify(x509.VerifyOptions{
 		Roots: o.Trust, Intermediates: pool, CurrentTime: o.Now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
 	})

@@ -20,6 +20,9 @@ type Options struct {
 	Trust *x509.CertPool
 	// Intermediates are certificates at hand beside those in the message.
 	Intermediates []*x509.Certificate
+	// Understood returns a certificate without the marks of those critical
+	// extensions that the caller reads and crypto/x509 does not. Nil changes none.
+	Understood func(*x509.Certificate) *x509.Certificate
 	// Now is when the message came in: certificates must be in date then, and
 	// when the message says it was signed.
 	Now time.Time

@@ -13,6 +13,9 @@ import (
 // minRSABits is the least size of an RSA key: NIST SP 800-131A.
 const minRSABits = 2048
 
+// maxRSABits is the greatest: OpenSSL's limit too.
+const maxRSABits = 16384
+
 // The families of keys for encryption: see container.formName.
 const (
 	familyClassic = ""        // RSA and ECDH, what every client knows
@@ -35,6 +38,9 @@ func describe(k *packet.PublicKey) (algorithm, crypt.Reason) {
 		n, err := k.BitLength()
 		if err != nil || n < minRSABits {
 			return algorithm{}, crypt.ErrWeak
+		}
+		if n > maxRSABits {
+			return algorithm{}, crypt.ErrUnsupported
 		}
 		return algorithm{"RSA", "rsa-" + strconv.Itoa(int(n)), int(n), familyClassic}, ""
 	case packet.PubKeyAlgoECDH:

@@ -108,8 +108,13 @@ func candidatesOf(ctx context.Context, source KeySource, to mail.Address) (list 
 // or the first step that fails and why.
 func (k *PublicKey) usable(m mailbox.Mailbox, aead bool, at time.Time) (*chosen, int, crypt.Reason) {
 	if !k.named(m, at) {
-		if k.weak && slices.ContainsFunc(k.names, func(n name) bool { return n.mailbox == m }) {
-			return nil, stepKind, crypt.ErrWeak
+		if slices.ContainsFunc(k.names, func(n name) bool { return n.mailbox == m }) {
+			if _, reason := describe(k.entity.PrimaryKey); reason != "" { // its signatures were not looked at
+				return nil, stepKind, reason
+			}
+			if k.weak {
+				return nil, stepKind, crypt.ErrWeak
+			}
 		}
 		return nil, stepAddress, crypt.ErrWrongAddress
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/internal/mailbox"
 )
 
@@ -83,13 +84,13 @@ func addressIn(id string) string {
 // verify checks every signature by the key on itself, once: go-crypto would do so
 // when it first needs one, and keep the result where others read at that time.
 func (k *PublicKey) verify() bool {
-	e, left := k.entity, maxSignatures
+	e, left, cheap := k.entity, maxSignatures, verifiable(k.entity.PrimaryKey)
 	all := func(list []*packet.VerifiableSignature, revocations bool, check func(*packet.Signature) error) {
 		for _, s := range list {
 			if left--; left < 0 {
 				return
 			}
-			ok := check(s.Packet) == nil
+			ok := cheap && check(s.Packet) == nil
 			if ok && !revocations { // a revocation counts however it is made
 				k.weak = k.weak || !strong(s.Packet.Hash)
 				ok = strong(s.Packet.Hash) && understood(s.Packet)
@@ -107,9 +108,27 @@ func (k *PublicKey) verify() bool {
 	for i := range e.Subkeys {
 		sub := &e.Subkeys[i]
 		all(sub.Revocations, true, func(s *packet.Signature) error { return e.PrimaryKey.VerifySubkeyRevocationSignature(s, sub.PublicKey) })
-		all(sub.Bindings, false, func(s *packet.Signature) error { return e.PrimaryKey.VerifyKeySignature(sub.PublicKey, s) })
+		all(sub.Bindings, false, func(s *packet.Signature) error {
+			if !verifiable(sub.PublicKey) { // it may have signed in return
+				return fail(crypt.ErrUnsupported)
+			}
+			return e.PrimaryKey.VerifyKeySignature(sub.PublicKey, s)
+		})
 	}
 	return left >= 0
+}
+
+// verifiable reports whether it costs little to verify a signature by a key, of
+// which others chose the size: one by a DSA key of the greatest size takes minutes.
+func verifiable(k *packet.PublicKey) bool {
+	switch k.PubKeyAlgo { //nolint:exhaustive // all others have one size
+	case packet.PubKeyAlgoDSA, packet.PubKeyAlgoElGamal:
+		return false
+	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly, packet.PubKeyAlgoRSASignOnly:
+		n, err := k.BitLength()
+		return err == nil && n <= maxRSABits
+	}
+	return true
 }
 
 // strong reports whether a hash is SHA-256 or better.

@@ -15,8 +15,14 @@ import (
 	"github.com/phimail/sdk/crypt/internal/fault"
 )
 
-// maxRecipients bounds the encrypted session keys of a message that are looked at.
-const maxRecipients = 1000
+const (
+	// maxRecipients bounds the encrypted session keys of a message that are looked
+	// at.
+	maxRecipients = 1000
+	// maxSigners bounds the signatures of a message: all of its content is hashed
+	// anew for each that names a known key.
+	maxSigners = 64
+)
 
 // ring has the keys that a message is read with.
 type ring struct {
@@ -25,6 +31,18 @@ type ring struct {
 	keys   map[string]*PublicKey // by the fingerprint of the primary key
 	config *packet.Config
 	limit  int64
+	// left is how often the library may still ask for a key: once for each session
+	// key and signature.
+	left int
+}
+
+// EntitiesById finds keys for the library, which has no bound of its own. It
+// panics where there is too much to ask for, since it can't return an error.
+func (r *ring) EntitiesById(id uint64) []*openpgp.Entity { //nolint:revive // the library's name
+	if r.left--; r.left < 0 {
+		panic("pgp: too many signatures")
+	}
+	return r.EntityList.EntitiesById(id)
 }
 
 func (r *Reader) ring(ctx context.Context) (list *ring, err error) {
@@ -75,15 +93,17 @@ func (k *PrivateKey) entity() *openpgp.Entity {
 // decrypt puts what is inside a multipart/encrypted into opened, if its integrity
 // and its signatures hold. Past the matching key there is one error for all that
 // may be wrong, so that nobody can ask an oracle.
-func (r *ring) decrypt(opened *Opened, body []byte, params map[string]string) error {
+func (r *ring) decrypt(opened *Opened, body []byte, params map[string]string) (err error) {
+	defer fault.Guard(crypt.ErrIntegrity, &err) // of the library
 	message, ok := encryptedPart(body, params)
 	if !ok {
 		return fail(crypt.ErrMalformed)
 	}
-	var err error
-	if opened.Container, err = containerIn(message); err != nil {
+	sessions := 0
+	if opened.Container, sessions, err = containerIn(message); err != nil {
 		return err
 	}
+	r.left = sessions + maxSigners
 	md, err := openpgp.ReadMessage(bytes.NewReader(message), r, nil, r.config)
 	switch {
 	case errors.Is(err, pgperrors.ErrKeyIncorrect):
@@ -107,32 +127,37 @@ func (r *ring) decrypt(opened *Opened, body []byte, params map[string]string) er
 	return r.signatures(opened, md)
 }
 
-// containerIn looks at the packets before the encrypted data. It refuses what has
-// no integrity, and LibrePGP's packet 20.
-func containerIn(message []byte) (string, error) {
+// containerIn looks at the packets before the encrypted data and counts the session
+// keys among them that a key of ours may open. It refuses what has no integrity,
+// and LibrePGP's packet 20.
+func containerIn(message []byte) (container string, sessions int, err error) {
 	packets := packet.NewReader(bytes.NewReader(message))
 	for range maxRecipients {
 		p, err := packets.Next()
 		if err != nil {
-			return "", fail(crypt.ErrMalformed)
+			return "", 0, fail(crypt.ErrMalformed)
 		}
 		switch p := p.(type) {
-		case *packet.EncryptedKey, *packet.SymmetricKeyEncrypted, *packet.Marker, *packet.Padding:
+		case *packet.EncryptedKey:
+			if p.Algo.CanEncrypt() {
+				sessions++
+			}
+		case *packet.SymmetricKeyEncrypted, *packet.Marker, *packet.Padding:
 		case *packet.SymmetricallyEncrypted:
 			switch {
 			case p.IntegrityProtected && p.Version == 1:
-				return seipd1.name, nil
+				return seipd1.name, sessions, nil
 			case p.IntegrityProtected && p.Version == 2:
-				return seipd2.name, nil
+				return seipd2.name, sessions, nil
 			}
-			return "", fail(crypt.ErrAlgorithm)
+			return "", 0, fail(crypt.ErrAlgorithm)
 		case *packet.AEADEncrypted:
-			return "", fail(crypt.ErrAlgorithm)
+			return "", 0, fail(crypt.ErrAlgorithm)
 		default: // signed or in clear, which is no multipart/encrypted
-			return "", fail(crypt.ErrMalformed)
+			return "", 0, fail(crypt.ErrMalformed)
 		}
 	}
-	return "", fail(crypt.ErrTooLarge)
+	return "", 0, fail(crypt.ErrTooLarge)
 }
 
 // verify puts what a multipart/signed has signed into opened.
@@ -141,6 +166,7 @@ func (r *ring) verify(opened *Opened, body []byte, params map[string]string) err
 	if !ok {
 		return fail(crypt.ErrMalformed)
 	}
+	r.left = maxSigners
 	md, err := openpgp.VerifyDetachedSignatureReader(r, bytes.NewReader(content), bytes.NewReader(signature), r.config)
 	if err != nil {
 		return fail(crypt.ErrMalformed)

@@ -109,7 +109,8 @@ func (o *Opened) SignedBy(address mail.Address) bool {
 // Its errors are [*crypt.Error]: ErrEntity if message can't be read, ErrTooLarge,
 // ErrMalformed, ErrAlgorithm, ErrRecipient, ErrIntegrity, ErrUnsigned if it is
 // neither encrypted nor signed, ErrSignature, ErrSource if a source of keys fails
-// and ErrCanceled. Time and memory are proportional to MaxBytes.
+// and ErrCanceled. A message with more than 64 signatures is not read. Time and
+// memory are proportional to MaxBytes.
 func (r *Reader) Read(ctx context.Context, message io.Reader) (opened *Opened, err error) {
 	entity, err := io.ReadAll(io.LimitReader(fault.Reader(ctx, message), r.cfg.MaxBytes+1))
 	switch {
@@ -122,6 +123,11 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (opened *Opened, e
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			opened = nil
+		}
+	}()
 	defer fault.Guard(crypt.ErrMalformed, &err) // of the library
 	opened = &Opened{Entity: entity}
 	body, params, kind, ok := multipart(entity)

@@ -5,11 +5,15 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/pgp"
+	"github.com/phimail/sdk/crypt/pgp/pgptest"
 )
 
 const rsa, dsa = 1, 17
@@ -67,6 +71,39 @@ func TestKeysThatTakeMinutesToVerifyAreNotVerified(t *testing.T) {
 		s := newSealer(t, pgp.Config{Keys: sourceOf([]pgp.Candidate{{Key: list[0]}})})
 		if _, err := s.Find(t.Context(), address(clinic), address(dana)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestTheNumberOfSignaturesIsBounded: each that names a known key costs as much as
+// the whole content.
+func TestTheNumberOfSignaturesIsBounded(t *testing.T) {
+	t.Parallel()
+	k, us := pgptest.New(pgptest.Curve25519, dana, pgptest.Options{}), pgptest.New(pgptest.P256, clinic, pgptest.Options{})
+	r := readerOf(t, k, us)
+	var one bytes.Buffer
+	if err := openpgp.DetachSign(&one, []*openpgp.Entity{entityOf(t, us)}, strings.NewReader(text), nil); err != nil {
+		t.Fatal(err)
+	}
+	clear := func(n int) string {
+		signatures := strings.Replace(armoredMessage(t, bytes.Repeat(one.Bytes(), n)), "BEGIN PGP MESSAGE", "BEGIN PGP SIGNATURE", 1)
+		signatures = strings.Replace(signatures, "END PGP MESSAGE", "END PGP SIGNATURE", 1)
+		return "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; boundary=b\r\n\r\n--b\r\n" + text +
+			"\r\n--b\r\nContent-Type: application/pgp-signature\r\n\r\n" + signatures + "\r\n--b--\r\n"
+	}
+	sealed := func(n int) string { // the old way: signatures before the content
+		inside := append(bytes.Repeat(one.Bytes(), n), pgp.Inside([]byte(text))...)
+		return carried(armoredMessage(t, pgp.EncryptPackets(k.Public(), inside)))
+	}
+	for name, message := range map[string]func(int) string{"in clear": clear, "sealed": sealed} {
+		for _, n := range []int{1, 64} {
+			if opened, err := r.Read(t.Context(), strings.NewReader(message(n))); err != nil || !opened.SignedBy(address(clinic)) || len(opened.Signers) != n {
+				t.Errorf("%s, %d signatures: %v, %v", name, n, opened, err)
+			}
+		}
+		want := map[string]crypt.Reason{"in clear": crypt.ErrMalformed, "sealed": crypt.ErrIntegrity}[name]
+		if opened, err := r.Read(t.Context(), strings.NewReader(message(65))); !errors.Is(err, want) || opened != nil {
+			t.Errorf("%s, too many: %v, %v", name, opened, err)
 		}
 	}
 }

@@ -95,7 +95,7 @@ func candidatesOf(ctx context.Context, source KeySource, to mail.Address) (list 
 		if e := keyFault(err); e != nil {
 			return nil, e
 		}
-		return nil, fault.Foreign(crypt.ErrSource, err)
+		return nil, fault.Source(ctx, crypt.ErrSource, err)
 	}
 	list = slices.DeleteFunc(slices.Clone(list), func(c Candidate) bool { return c.Key == nil })
 	slices.SortStableFunc(list, func(a, b Candidate) int {

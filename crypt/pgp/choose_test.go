@@ -113,6 +113,10 @@ func TestSourcesAreAskedInTurn(t *testing.T) {
 	says := pgp.KeySourceFunc(func(context.Context, mail.Address) ([]pgp.Candidate, error) {
 		return nil, &crypt.Error{Reason: crypt.ErrUnproven, Cause: errors.New("dana")}
 	})
+	slow := pgp.KeySourceFunc(func(context.Context, mail.Address) ([]pgp.Candidate, error) { return nil, context.DeadlineExceeded })
+	elsewhere := pgp.KeySourceFunc(func(context.Context, mail.Address) ([]pgp.Candidate, error) {
+		return nil, &crypt.Error{Reason: crypt.ErrCanceled, Cause: context.Canceled}
+	})
 	for name, c := range map[string]struct {
 		source pgp.KeySource
 		want   error
@@ -122,6 +126,8 @@ func TestSourcesAreAskedInTurn(t *testing.T) {
 		"the first can't say": {pgp.KeySources{fails, having(k)}, crypt.ErrSource},
 		"it panics":           {panics, crypt.ErrSource},
 		"it says why":         {says, crypt.ErrUnproven},
+		"it is slow":          {slow, crypt.ErrSource}, // which the caller is not
+		"its own one ended":   {elsewhere, crypt.ErrSource},
 	} {
 		_, err := newSealer(t, pgp.Config{Keys: c.source}).Find(t.Context(), address(clinic), address(dana))
 		if !errors.Is(err, c.want) || err != nil && strings.Contains(err.Error(), "dana") {

@@ -55,7 +55,7 @@ func (r *Reader) ring(ctx context.Context) (list *ring, err error) {
 	if r.cfg.Keys != nil {
 		private, err := r.cfg.Keys.PrivateKeys(ctx)
 		if err != nil {
-			return nil, fault.Foreign(crypt.ErrSource, err)
+			return nil, fault.Source(ctx, crypt.ErrSource, err)
 		}
 		for _, k := range private {
 			list.EntityList = append(list.EntityList, k.entity())
@@ -65,7 +65,7 @@ func (r *Reader) ring(ctx context.Context) (list *ring, err error) {
 	if r.cfg.Senders != nil {
 		public, err := r.cfg.Senders.PublicKeys(ctx)
 		if err != nil {
-			return nil, fault.Foreign(crypt.ErrSource, err)
+			return nil, fault.Source(ctx, crypt.ErrSource, err)
 		}
 		for _, k := range public {
 			if list.keys[k.fingerprint] == nil {

@@ -101,7 +101,7 @@ func signerFor(ctx context.Context, source SignerSource, from mail.Address, newe
 	defer fault.Guard(crypt.ErrSigner, &err)
 	list, err := source.SignersFor(ctx, from)
 	if err != nil {
-		return nil, fault.Foreign(crypt.ErrSigner, err)
+		return nil, fault.Source(ctx, crypt.ErrSigner, err)
 	}
 	m, ok := mailbox.Parse(from.Address)
 	for _, k := range list {

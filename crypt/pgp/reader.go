@@ -115,7 +115,7 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (opened *Opened, e
 	entity, err := io.ReadAll(io.LimitReader(fault.Reader(ctx, message), r.cfg.MaxBytes+1))
 	switch {
 	case err != nil:
-		return nil, fault.Foreign(crypt.ErrEntity, err)
+		return nil, fault.Source(ctx, crypt.ErrEntity, err)
 	case int64(len(entity)) > r.cfg.MaxBytes:
 		return nil, fail(crypt.ErrTooLarge)
 	}

@@ -57,7 +57,7 @@ func (s KeySources) Keys(ctx context.Context, address mail.Address) ([]Candidate
 
 // keyFault returns the error of a source that says why there is no key.
 func keyFault(err error) error {
-	if e, ok := errors.AsType[*crypt.Error](err); ok {
+	if e, ok := errors.AsType[*crypt.Error](err); ok && errors.Is(e, crypt.ErrNoKey) {
 		return &crypt.Error{Reason: e.Reason, Retry: e.Retry}
 	}
 	return nil

@@ -46,7 +46,7 @@ func anchorsOf(ctx context.Context, source AnchorSource) (pool *x509.CertPool, e
 	pool, err = source.Anchors(ctx)
 	switch {
 	case err != nil:
-		return nil, foreign(crypt.ErrSource, err)
+		return nil, fault.Source(ctx, crypt.ErrSource, err)
 	case pool == nil:
 		return x509.NewCertPool(), nil // never the system's, which nil is to crypto/x509
 	}

@@ -66,7 +66,7 @@ func candidatesOf(ctx context.Context, source KeySource, address mail.Address) (
 		return nil, &crypt.Error{Reason: e.Reason, Retry: e.Retry}
 	}
 	if err != nil {
-		return nil, foreign(crypt.ErrSource, err)
+		return nil, fault.Source(ctx, crypt.ErrSource, err)
 	}
 	list = slices.DeleteFunc(slices.Clone(list), func(c Candidate) bool { return c.Certificate == nil })
 	slices.SortStableFunc(list, func(a, b Candidate) int { return b.Certificate.NotBefore.Compare(a.Certificate.NotBefore) })

@@ -228,6 +228,7 @@ func TestASourceThatFailsIsNoMissingKey(t *testing.T) {
 	root := smimetest.NewAuthority()
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
+	meanwhile, stop := context.WithCancel(t.Context())
 	for name, c := range map[string]struct {
 		ctx    context.Context //nolint:containedctx // of one row
 		source smime.KeySourceFunc
@@ -235,8 +236,12 @@ func TestASourceThatFailsIsNoMissingKey(t *testing.T) {
 	}{
 		"an error": {t.Context(), func(context.Context, mail.Address) ([]smime.Candidate, error) { return nil, errors.New(marker) }, crypt.ErrSource},
 		"a panic":  {t.Context(), func(context.Context, mail.Address) ([]smime.Candidate, error) { panic(marker) }, crypt.ErrSource},
-		"a deadline": {t.Context(), func(context.Context, mail.Address) ([]smime.Candidate, error) {
+		"a deadline of its own": {t.Context(), func(context.Context, mail.Address) ([]smime.Candidate, error) {
 			return nil, context.DeadlineExceeded
+		}, crypt.ErrSource},
+		"canceled meanwhile": {meanwhile, func(ctx context.Context, _ mail.Address) ([]smime.Candidate, error) {
+			stop()
+			return nil, ctx.Err()
 		}, crypt.ErrCanceled},
 		"canceled before": {canceled, func(context.Context, mail.Address) ([]smime.Candidate, error) { panic("asked") }, crypt.ErrCanceled},
 		"an empty candidate": {t.Context(), func(context.Context, mail.Address) ([]smime.Candidate, error) {

@@ -89,7 +89,7 @@ func signersOf(ctx context.Context, source SignerSource, from mail.Address) (lis
 	}
 	defer fault.Guard(crypt.ErrSigner, &err)
 	if list, err = source.SignersFor(ctx, from); err != nil {
-		return nil, foreign(crypt.ErrSigner, err)
+		return nil, fault.Source(ctx, crypt.ErrSigner, err)
 	}
 	return list, nil
 }

@@ -133,7 +133,7 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (*Opened, error) {
 	entity, err := io.ReadAll(io.LimitReader(fault.Reader(ctx, message), r.cfg.MaxBytes+1))
 	switch {
 	case err != nil:
-		return nil, foreign(crypt.ErrEntity, err)
+		return nil, fault.Source(ctx, crypt.ErrEntity, err)
 	case int64(len(entity)) > r.cfg.MaxBytes:
 		return nil, fail(crypt.ErrTooLarge)
 	}
@@ -208,7 +208,7 @@ func (r *Reader) keys(ctx context.Context) (keys []cms.Identity, err error) {
 	defer fault.Guard(crypt.ErrSource, &err)
 	identities, err := r.cfg.Keys.Identities(ctx)
 	if err != nil {
-		return nil, foreign(crypt.ErrSource, err)
+		return nil, fault.Source(ctx, crypt.ErrSource, err)
 	}
 	for i := range identities {
 		if identities[i].Certificate != nil && identities[i].Key != nil {

@@ -24,6 +24,16 @@ func Foreign(r crypt.Reason, err error) error {
 	return &crypt.Error{Reason: r, Retry: true}
 }
 
+// Source is Foreign for a source that was asked on behalf of ctx: only the end of
+// ctx is the caller's doing. A source that is too slow for a limit of its own has
+// failed.
+func Source(ctx context.Context, r crypt.Reason, err error) error {
+	if ctx.Err() == nil {
+		return &crypt.Error{Reason: r, Retry: true}
+	}
+	return Foreign(r, err)
+}
+
 // ReasonOf returns the reason of an error of ours, and nothing for others.
 func ReasonOf(err error) crypt.Reason {
 	if e, ok := errors.AsType[*crypt.Error](err); ok {

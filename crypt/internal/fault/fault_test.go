@@ -20,6 +20,14 @@ func TestForeignErrorsShowTheirReasonOnly(t *testing.T) {
 	if err := fault.Foreign(crypt.ErrSource, context.Canceled); !errors.Is(err, crypt.ErrCanceled) || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := fault.Source(ctx, crypt.ErrSource, context.DeadlineExceeded); fault.ReasonOf(err) != crypt.ErrSource || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a slow source is taken for the caller: %v", err)
+	}
+	cancel()
+	if err := fault.Source(ctx, crypt.ErrSource, context.Canceled); fault.ReasonOf(err) != crypt.ErrCanceled {
+		t.Error(err)
+	}
 	if fault.ReasonOf(io.EOF) != "" {
 		t.Error("another's error has a reason")
 	}

@@ -19,7 +19,7 @@ func Of(ctx context.Context, pins crypt.Pins, mode string, to mail.Address) (fin
 	defer fault.Guard(crypt.ErrSource, &err)
 	fingerprint, err = pins.Pinned(ctx, mode, to)
 	if err != nil {
-		return "", fault.Foreign(crypt.ErrSource, err)
+		return "", fault.Source(ctx, crypt.ErrSource, err)
 	}
 	return fingerprint, nil
 }
@@ -39,7 +39,7 @@ func Use(ctx context.Context, pins crypt.Pins, mode string, job *crypt.Job) (err
 			if errors.Is(err, crypt.ErrChanged) {
 				return fault.New(crypt.ErrChanged)
 			}
-			return fault.Foreign(crypt.ErrSource, err)
+			return fault.Source(ctx, crypt.ErrSource, err)
 		}
 	}
 	return nil

@@ -37,6 +37,7 @@ func TestWithoutAnAnswerOfThePinsNothingFoundIsUsed(t *testing.T) {
 		"good":    {answers{}, nil, nil},
 		"changed": {answers{&crypt.Error{Reason: crypt.ErrChanged}}, crypt.ErrSource, crypt.ErrChanged},
 		"failing": {answers{errors.New("dana")}, crypt.ErrSource, crypt.ErrSource},
+		"slow":    {answers{context.DeadlineExceeded}, crypt.ErrSource, crypt.ErrSource},
 		"broken":  {panics{}, crypt.ErrSource, crypt.ErrSource},
 	} {
 		if _, err := pinning.Of(t.Context(), c.pins, "pgp", to); !errors.Is(err, c.of) || err != nil && strings.Contains(err.Error(), "dana") {

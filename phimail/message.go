@@ -93,8 +93,9 @@ type Attachment struct {
 	// ContentID makes it an inline image that HTML names as "cid:…".
 	ContentID string
 	// Open starts a reading from the beginning. It is called several times, at
-	// times after Send has begun, and must yield the same bytes each time: a
-	// change stops the send before its commit point.
+	// times after Send has begun and while another reading goes on, and must
+	// yield the same bytes each time: a change stops the send before its commit
+	// point.
 	Open func() (io.ReadCloser, error)
 }
 

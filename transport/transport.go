@@ -107,7 +107,8 @@ type Envelope struct {
 	From    mail.Address
 	To      []mail.Address
 	// Open yields the message: RFC 5322 with CRLF line ends and no bare CR, LF
-	// or NUL.
+	// or NUL. It may be called from several goroutines at a time, as each
+	// reading stands for itself.
 	Open func() (io.ReadCloser, error)
 	// Size is the number of bytes that Open yields.
 	Size int64

@@ -4,20 +4,26 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/phimail/sdk/transport"
 	"github.com/phimail/sdk/transport/internal/smtpclient"
 )
 
-// maxTries bounds the sessions that one message to one domain is tried in.
-const maxTries = 6
+const (
+	// maxTries bounds the sessions that one message to one domain is tried in.
+	maxTries = 6
+	// maxTogether bounds the domains of one envelope that are served at a time.
+	maxTogether = 4
+)
 
 // Send delivers env to each recipient's domain; see [transport.Transport]. A
 // recipient is Accepted when one of the domain's servers took responsibility;
 // Unknown only when the connection was lost between the commit point and that
 // server's reply. Where a server could not be used, and surely has nothing of
-// env, the next one is tried. The domains of one envelope are served one after
-// the other, and BeforeCommit is asked before the first of them.
+// env, the next one is tried. A few domains of one envelope are served side by
+// side, so that a slow one keeps the others waiting less; BeforeCommit is asked
+// once, before the first of them commits.
 //
 // Content in clear goes to servers that DANE or MTA-STS proves, and to no other,
 // whatever [transport.Envelope].Need says. Sealed content also goes to servers
@@ -42,10 +48,36 @@ func (t *Transport) Send(ctx context.Context, env *transport.Envelope) (*transpo
 	}
 	res := &transport.Result{Recipients: make([]transport.RecipientResult, len(env.To))}
 	m := &message{t: t, env: env, res: res, params: t.params}
-	for _, g := range groups(env) {
-		m.deliver(ctx, g)
-	}
+	m.deliverAll(ctx, groups(env))
 	return res, nil
+}
+
+// deliverAll serves the domains, a few at a time. A panic of one of the
+// envelope's functions is the caller's, whichever goroutine it came up in.
+func (m *message) deliverAll(ctx context.Context, list []*group) {
+	if len(list) == 1 {
+		m.deliver(ctx, list[0])
+		return
+	}
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	var panicked atomic.Pointer[any]
+	for range min(maxTogether, len(list)) {
+		wg.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					panicked.CompareAndSwap(nil, &r)
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(len(list)) && panicked.Load() == nil; i = next.Add(1) - 1 {
+				m.deliver(ctx, list[i])
+			}
+		})
+	}
+	wg.Wait()
+	if r := panicked.Load(); r != nil {
+		panic(*r)
+	}
 }
 
 // checkEnvelope finds the caller's mistakes.
@@ -103,10 +135,11 @@ type message struct {
 }
 
 // beforeCommit asks the envelope's function once, however many transactions
-// there are.
+// there are; those of other domains wait for the answer.
 func (m *message) beforeCommit(ctx context.Context) error {
 	m.ask.Do(func() {
 		if m.env.BeforeCommit != nil {
+			m.answer = transport.ErrBeforeCommit // what the others read if it panics
 			m.answer = m.env.BeforeCommit(ctx)
 		}
 	})

@@ -42,8 +42,12 @@ func hostKey(s *Server, addr netip.Addr) string {
 	return strings.Join([]string{s.Name, addr.String(), s.By, s.Base, strings.Join(s.Names, ","), hex.EncodeToString(h.Sum(nil))}, " ")
 }
 
-// pauseKey names a server's address, whatever it has to prove.
+// pauseKey names a server's address, whatever it has to prove; proofKey with
+// what it has to. A certificate that one domain's proof refuses may be right by
+// another's: whoever names a foreign server in their records must not keep mail
+// from it.
 func pauseKey(s *Server, addr netip.Addr) string { return "host " + s.Name + " " + addr.String() }
+func proofKey(s *Server, addr netip.Addr) string { return "proof " + hostKey(s, addr) }
 
 // host finds or makes the host; release gives it back. It is nil once the
 // transport is closed.

@@ -11,18 +11,23 @@ import (
 	"github.com/phimail/sdk/transport/internal/smtpclient"
 )
 
-// judgeHost holds a session's end against the server, or for it.
+// judgeHost holds a session's end against the server, or for it: what was wrong
+// with its proof against no other proof of it.
 func (t *Transport) judgeHost(s *Server, addr netip.Addr, res *transport.Result) {
 	key := pauseKey(s, addr)
 	e, _ := res.Recipients[0].Err.(*transport.Error) //nolint:errorlint // the client's own
 	switch {
 	case e == nil:
 		t.pauses.worked(key)
+		t.pauses.worked(proofKey(s, addr))
 	case e.Reason == transport.ErrCanceled || e.Reason == transport.ErrClosed || e.Reason == transport.ErrBackOff || e.Reason == transport.ErrAddress:
+	case e.Stage == transport.StageTLS && e.Status == transport.Refused:
+		t.pauses.failed(proofKey(s, addr), e)
 	case beforeMail(e) || e.Code == 421:
 		t.pauses.failed(key, e)
-	case e.Code != 0:
-		t.pauses.worked(key) // it speaks with us
+	case e.Code != 0: // it speaks with us
+		t.pauses.worked(key)
+		t.pauses.worked(proofKey(s, addr))
 	}
 }
 

@@ -272,8 +272,10 @@ func (d *delivery) attempt(ctx context.Context, s *Server, addr netip.Addr) *tra
 			Status: transport.Refused, Reason: transport.ErrAddress, Stage: transport.StageConnect, Retry: true,
 		})
 	}
-	if err := d.t.pauses.check(pauseKey(s, addr)); err != nil {
-		return transport.Fail(len(env.To), err)
+	for _, key := range [...]string{pauseKey(s, addr), proofKey(s, addr)} {
+		if err := d.t.pauses.check(key); err != nil {
+			return transport.Fail(len(env.To), err)
+		}
 	}
 	h := d.t.host(s, addr) //nolint:contextcheck // the end of a host that nobody uses is not the caller's
 	if h == nil || !h.pool.Enter() {

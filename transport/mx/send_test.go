@@ -2,6 +2,7 @@ package mx_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/netip"
 	"strconv"
@@ -306,6 +307,32 @@ func TestServersThatFailAreLeftAlone(t *testing.T) {
 			want(t, send(t, tr, letter("p@a.example"))[0], transport.Accepted)
 			want(t, send(t, tr, letter("p@a.example"))[0], transport.Accepted)
 		})
+	}
+}
+
+// Whoever names somebody else's server in a policy of their own, which that
+// server's certificate does not meet, keeps mail from their own domain only.
+func TestAProofThatFailsIsHeldAgainstNoOther(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	cert, err := w.ca.Issue(transporttest.UnknownCA, "mx1.a.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server(t, "mx1.a.example", 1, transporttest.Script{TLS: transporttest.TLS{Certificate: &cert}})
+	leaf := sha256.Sum256(cert.Certificate[0])
+	dane := w.at(10, "mx1.a.example", 1)
+	dane.By, dane.Names = transport.ByDANE, []string{"mx1.a.example"}
+	dane.TLSA = []transport.TLSARecord{{Usage: 3, Selector: 0, MatchingType: 1, Data: leaf[:]}}
+	w.domain("a.example", dane)
+	w.domain("stranger.example", w.at(10, "mx1.a.example", 1))
+	tr := w.transport(t, nil)
+	for range 3 {
+		want(t, send(t, tr, letter("p@stranger.example"))[0], transport.Refused, transport.ErrCertificate)
+		want(t, send(t, tr, letter("p@a.example"))[0], transport.Accepted)
+	}
+	if n := w.sessions("mx1.a.example"); n != 2 {
+		t.Errorf("%d connections, want one a proof", n)
 	}
 }
 

@@ -58,7 +58,7 @@ func TestAPanicOfBeforeCommitIsTheCallersAndNothingLeaves(t *testing.T) {
 		domain := fmt.Sprintf("d%d.example", i)
 		w.server(t, "mx."+domain, i+1)
 		w.domain(domain, w.at(10, "mx."+domain, i+1))
-		env.To = append(env.To, letter("p@" + domain).To...)
+		env.To = append(env.To, letter("p@"+domain).To...)
 	}
 	env.BeforeCommit = func(context.Context) error { panic("mine") }
 	tr := w.transport(t, nil)

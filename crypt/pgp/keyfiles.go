@@ -72,7 +72,8 @@ func (f *KeyFiles) Keys(ctx context.Context, address mail.Address) ([]Candidate,
 	return list, nil
 }
 
-// PublicKeys returns all keys as their files hold them now, for a [Reader].
+// PublicKeys returns all keys as their files hold them now, each once, for a
+// [Reader].
 func (f *KeyFiles) PublicKeys(ctx context.Context) ([]*PublicKey, error) {
 	index, err := f.files.Get(ctx)
 	if err != nil {
@@ -111,10 +112,13 @@ func (f *KeyFiles) Addresses(ctx context.Context) ([]mail.Address, error) {
 	return addresses, nil
 }
 
-// keyIndex finds keys by address.
+// keyIndex finds keys by address. That of one file has only its keys, and the
+// address that its name is, if it is one.
 type keyIndex struct {
 	people map[mailbox.Mailbox][]*PublicKey
 	all    []*PublicKey
+	stem   mailbox.Mailbox
+	named  bool
 }
 
 func indexFile(file string, data []byte) (*keyIndex, bool) {
@@ -122,42 +126,44 @@ func indexFile(file string, data []byte) (*keyIndex, bool) {
 	if err != nil {
 		return nil, false
 	}
-	index := &keyIndex{people: map[mailbox.Mailbox][]*PublicKey{}, all: keys}
-	stem, named := mailbox.Parse(strings.TrimSuffix(file, filepath.Ext(file)))
-	for _, k := range keys {
-		for _, n := range k.names {
-			index.add(n.mailbox.Near(), k)
-		}
-		if named {
-			index.add(stem.Near(), k)
-		}
-	}
+	index := &keyIndex{all: keys}
+	index.stem, index.named = mailbox.Parse(strings.TrimSuffix(file, filepath.Ext(file)))
 	return index, true
 }
 
-// add keeps the copy with more signatures of a key that stands in several files:
-// one may have the revocation that the other has not.
-func (x *keyIndex) add(m mailbox.Mailbox, k *PublicKey) {
-	for i, known := range x.people[m] {
-		if known.fingerprint == k.fingerprint {
-			x.people[m][i] = merged(known, k)
-			return
+// mergeIndexes makes one of the copies of a key that stand in several files, whoever
+// they name: one may have the revocation that the others have not.
+func mergeIndexes(files []*keyIndex) *keyIndex {
+	x := &keyIndex{people: map[mailbox.Mailbox][]*PublicKey{}}
+	at := map[string]int{} // in all, by fingerprint
+	for _, f := range files {
+		for _, k := range f.all {
+			i, ok := at[k.fingerprint]
+			if !ok {
+				at[k.fingerprint] = len(x.all)
+				x.all = append(x.all, k)
+				continue
+			}
+			x.all[i] = merged(x.all[i], k)
 		}
 	}
-	x.people[m] = append(x.people[m], k)
+	for _, k := range x.all {
+		for _, n := range k.names {
+			x.add(n.mailbox.Near(), k)
+		}
+	}
+	for _, f := range files {
+		for i := 0; f.named && i < len(f.all); i++ {
+			x.add(f.stem.Near(), x.all[at[f.all[i].fingerprint]])
+		}
+	}
+	return x
 }
 
-func mergeIndexes(files []*keyIndex) *keyIndex {
-	all := &keyIndex{people: map[mailbox.Mailbox][]*PublicKey{}}
-	for _, f := range files {
-		for m, list := range f.people {
-			for _, k := range list {
-				all.add(m, k)
-			}
-		}
-		all.all = append(all.all, f.all...)
+func (x *keyIndex) add(m mailbox.Mailbox, k *PublicKey) {
+	if !slices.Contains(x.people[m], k) {
+		x.people[m] = append(x.people[m], k)
 	}
-	return all
 }
 
 // merged joins two copies of a key. A revocation in either counts.

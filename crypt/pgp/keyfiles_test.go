@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/pgp"
@@ -129,6 +132,49 @@ func TestARevocationInAnotherFileCounts(t *testing.T) {
 	put(t, filepath.Join(dir, "b.asc"), pgptest.Armored(k))
 	if _, err := s.Find(t.Context(), address(clinic), address(dana)); !errors.Is(err, crypt.ErrRevoked) {
 		t.Error(err)
+	}
+}
+
+// TestARevocationCountsForWhomItDoesNotName: the copy that is revoked has the user
+// IDs of somebody's export, and a reader has the key once.
+func TestARevocationCountsForWhomItDoesNotName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	us := pgptest.New(pgptest.P256, clinic, pgptest.Options{Others: []string{dana}})
+	s, err := pgp.NewSigner(pgp.SignerConfig{Keys: pgp.PrivateKeys{us.Private()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := whole(t, s, text)
+	put(t, filepath.Join(dir, "a.asc"), pgptest.Armored(us))
+	files, err := pgp.NewKeyFiles(pgp.KeyFilesConfig{Paths: []string{dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(t, pgp.ReaderConfig{Senders: files})
+	if opened, err := r.Read(t.Context(), strings.NewReader(message)); err != nil || !opened.SignedBy(address(clinic)) {
+		t.Fatal(err)
+	}
+	other := entityOf(t, us)
+	for id := range other.Identities {
+		if strings.Contains(id, clinic) {
+			delete(other.Identities, id)
+		}
+	}
+	var revoked bytes.Buffer
+	if err := errors.Join(other.Revoke(packet.KeyCompromised, "", nil), other.Serialize(&revoked)); err != nil || len(other.Identities) != 1 {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "b.gpg"), revoked.Bytes())
+	if opened, err := r.Read(t.Context(), strings.NewReader(message)); !errors.Is(err, crypt.ErrSignature) {
+		t.Errorf("a revoked key signs: %v, %v", opened, err)
+	}
+	sealer := newSealer(t, pgp.Config{Keys: files})
+	if _, err := sealer.Find(t.Context(), address(clinic), address(clinic)); !errors.Is(err, crypt.ErrRevoked) {
+		t.Errorf("a revoked key is used: %v", err)
+	}
+	if all, err := files.PublicKeys(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%d keys, %v", len(all), err)
 	}
 }
 

@@ -21,7 +21,9 @@
 // None of them proves that the person holds the key: a domain can read the mail
 // of its users in any case, and those who break into it can. So the key that is
 // used first is pinned, and another one is a change, which the host's policy
-// accepts, holds or refuses.
+// accepts, holds or refuses. Pins are kept for each mode: the first certificate that
+// is found for somebody with a pinned OpenPGP key is pinned too, and is no change. If
+// that matters, switch on the sources of one mode only.
 //
 // This package only fetches. Whether a key may be used (the right user ID, not
 // expired, …) is for the sealer that gets it.

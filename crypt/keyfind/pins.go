@@ -27,7 +27,8 @@ const (
 // Pins is a [crypt.Pins] in a file that only its owner may read. Each line is a
 // JSON object with mode, address, fingerprint, source and time, and the last of an
 // address and mode counts. Lines are only appended, durably and under a lock, so
-// that several processes share a file. To accept a key by hand, remove the lines
+// that several processes share a file. It says who was written to, so keep it where
+// only the service gets at it, and back it up as such data is. To accept a key by hand, remove the lines
 // of its address, or append one.
 //
 // A line that a crash cut off is removed by the next that is written. A file that

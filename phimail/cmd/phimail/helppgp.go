@@ -28,5 +28,6 @@ which GnuPG and Thunderbird do not read). sign_clear: pgp signs what goes by tls
 Files come before what is discovered. A discovered key is pinned when it is first
 used; another one after that is a change, which the policy refuses or holds and the
 log tells of. Once somebody has made sure that the new key is right, take the lines
-of that address out of pins.
+of that address out of pins. That file has the addresses of those who were written
+to: only its owner may read it, also in a backup. OpenPGP and S/MIME are pinned apart.
 `

@@ -56,6 +56,7 @@ type document struct {
 	unread         int
 	hostHealth     int
 	oversize       bool
+	sections       sections
 }
 
 // add counts a health word that was not seen before.

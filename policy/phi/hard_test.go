@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/phimail/sdk/policy"
@@ -24,8 +25,8 @@ type hardMail struct {
 // What is held here is far below the corpus's figures: these are the worst mails,
 // not the usual ones.
 const (
-	hardRecall = 0.87
-	hardFalse  = 0.20
+	hardRecall = 0.88
+	hardFalse  = 0.21
 )
 
 func TestHardMail(t *testing.T) {
@@ -65,5 +66,30 @@ func TestHardMail(t *testing.T) {
 	t.Logf("recall %.3f, false-positive rate %.3f", recall, falseAlarms)
 	if recall < hardRecall || falseAlarms > hardFalse {
 		t.Errorf("recall %.3f and false-positive rate %.3f, worse than %.2f and %.2f", recall, falseAlarms, hardRecall, hardFalse)
+	}
+}
+
+// TestOneParagraphOfALongMailCounts puts each mail of a clinic between other text:
+// most must be found as they are alone.
+func TestOneParagraphOfALongMailCounts(t *testing.T) {
+	t.Parallel()
+	d := newDetector(t, phi.Options{})
+	var around strings.Builder
+	for _, m := range mails(t, "business.txt")[:30] {
+		around.WriteString(m.Text + "\n\n")
+	}
+	text := around.String()[:1000]
+	if v := mustClassify(t, d, contentOf(text+text)); !v.NoPHI {
+		t.Fatalf("the other text is PHI by itself: %.2f", v.Score)
+	}
+	clinic, missed := mails(t, "clinic.txt"), 0
+	for _, m := range clinic {
+		if v := mustClassify(t, d, contentOf(text+"\n\n"+m.Text+"\n\n"+text)); v.NoPHI {
+			missed++
+		}
+	}
+	t.Logf("%d of %d missed", missed, len(clinic))
+	if share(missed, len(clinic)) > 0.3 {
+		t.Errorf("%d of %d missed between other text", missed, len(clinic))
 	}
 }

@@ -173,6 +173,7 @@ func (s *scan) content(ctx context.Context, c *policy.Content) error {
 // endPart forgets what counts within one part only.
 func (s *scan) endPart() {
 	s.endUnit(true)
+	s.doc.sections.end(&s.doc)
 	s.doc.signature, s.doc.party, s.doc.carried = 0, anyone, 0
 }
 
@@ -219,7 +220,7 @@ func (s *scan) addCode(code string) {
 // verdict sums up what was found.
 func (s *scan) verdict(c *policy.Content, all bool) policy.Classification {
 	d := &s.doc
-	score := d.features().score()
+	score := max(d.features().score(), d.sections.score())
 	if s.hostPHI {
 		score = max(score, 0.99)
 	}

@@ -24,8 +24,9 @@ func (s *scan) endUnit(paragraph bool) {
 	if u.isGeneral() && u.idents == 0 && !u.patientName && u.titled == 0 {
 		d.generic++
 	}
+	link := float32(0)
 	if h >= 0.5 || u.label > 0 {
-		link := min(max(h, float32(u.label)), 2.5) * p
+		link = min(max(h, float32(u.label)), 2.5) * p
 		d.links += min(link, 6)
 		d.best = max(d.best, link)
 	}
@@ -38,6 +39,7 @@ func (s *scan) endUnit(paragraph bool) {
 	}
 	d.events += u.ownCare()
 	d.sum(u)
+	d.sections.note(d, p, link, paragraph)
 	d.carried = p * 0.6
 	if paragraph {
 		d.carried *= 0.5
@@ -199,21 +201,41 @@ func (d *document) features() features {
 	if d.counts[TypeName]+d.counts[TypeDate]+d.counts[TypeAccount] > 0 {
 		f.Self = min(float64(d.self), 5) / max(1, float64(d.units)/10)
 	}
-	f.Article = math.Log1p(float64(d.article))
-	f.Code = math.Log1p(float64(d.code))
+	f.Article = counted(d.article)
+	f.Code = counted(d.code)
 	if d.subjects == 0 && d.idents == 0 && d.dates == 0 && !d.labelled && !d.dob && !d.greeted && d.counts[TypePhone]+d.counts[TypeEmail]+d.counts[TypeAccount]+d.counts[TypeOtherID] == 0 {
 		f.Nobody = 1
 	}
-	f.Elsewhere = math.Log1p(float64(d.elsewhere))
+	f.Elsewhere = counted(d.elsewhere)
 	f.Length = math.Log1p(float64(d.units))
 	return f
 }
 
-// score turns the features into a probability.
-func (f features) score() float64 {
+// counted weighs how often something speaks against PHI. It has an end, so that one
+// patient's record in a long mail is not outvoted by the rest.
+func counted(n int) float64 { return min(math.Log1p(float64(n)), 2) }
+
+// certain is from where one sentence says enough, whatever stands around it: a
+// labelled patient with a record number or birth date and a diagnosis.
+const certain = 6
+
+// score turns the features of a message into a probability.
+func (f features) score() float64 { return f.probability(0) }
+
+// doubt is how much more a section of a message has to say than a whole one: of
+// many one says much by chance.
+const doubt = 1.5
+
+func (f features) sectionScore() float64 { return f.probability(doubt) }
+
+func (f features) probability(doubt float64) float64 {
 	z := -2.15 + 0.7*f.Best + 0.05*f.Links + 0.45*f.Record + 0.5*f.Narrative + 0.7*f.Events + 1.3*f.Short + 0.7*f.Self + 1.05*f.Health -
-		f.Nobody - 3.5*f.Article - 0.95*f.Code - 1.7*f.Elsewhere - 0.1*f.Length
-	return 1 / (1 + math.Exp(-z))
+		f.Nobody - 3.5*f.Article - 0.95*f.Code - 1.7*f.Elsewhere - 0.1*f.Length - doubt
+	p := 1 / (1 + math.Exp(-z))
+	if f.Best >= certain {
+		p = max(p, 0.9)
+	}
+	return p
 }
 
 // kindsOf is a short list of what was found of health.

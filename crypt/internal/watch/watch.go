@@ -45,6 +45,7 @@ type file[T any] struct {
 	required bool // named by the caller, and not found in a directory
 	value    T
 	held     bool // there is something in it
+	closed   bool // it could not be read
 }
 
 // Get returns what the files hold now.
@@ -138,11 +139,21 @@ func (w *Files[T]) same(files []file[T]) bool {
 		return false
 	}
 	for i := range files {
-		if !files[i].unchanged(&w.files[i]) {
+		if !files[i].unchanged(&w.files[i]) || w.files[i].closed && openable(files[i].path) {
 			return false
 		}
 	}
 	return true
+}
+
+// openable reports whether what could not be read can be now. That leaves no mark
+// on the file itself if it is a matter of its permissions.
+func openable(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	return file.Close() == nil
 }
 
 // read reads the files that are new or changed. Others in a directory than what
@@ -155,10 +166,12 @@ func (w *Files[T]) read(files []file[T]) bool {
 	var values []T
 	for i := range files {
 		f := &files[i]
-		if k := known[f.path]; k != nil && f.unchanged(k) {
+		if k := known[f.path]; k != nil && !k.closed && f.unchanged(k) {
 			f.value, f.held = k.value, k.held
 		} else if data, err := readBounded(f.path, w.Limit); err == nil {
 			f.value, f.held = w.Parse(filepath.Base(f.path), data)
+		} else {
+			f.closed = true
 		}
 		switch {
 		case f.held:

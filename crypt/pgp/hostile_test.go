@@ -2,6 +2,7 @@ package pgp_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
@@ -104,6 +105,36 @@ func TestTheNumberOfSignaturesIsBounded(t *testing.T) {
 		want := map[string]crypt.Reason{"in clear": crypt.ErrMalformed, "sealed": crypt.ErrIntegrity}[name]
 		if opened, err := r.Read(t.Context(), strings.NewReader(message(65))); !errors.Is(err, want) || opened != nil {
 			t.Errorf("%s, too many: %v, %v", name, opened, err)
+		}
+	}
+}
+
+// ending has senders' keys, and ends the context of whoever asks for them.
+type ending struct {
+	publicKeys
+
+	end context.CancelFunc
+}
+
+func (e ending) PublicKeys(context.Context) ([]*pgp.PublicKey, error) {
+	e.end()
+	return e.publicKeys, nil
+}
+
+func TestReadingEndsWithItsContextAlsoWhenTheMessageIsHere(t *testing.T) {
+	t.Parallel()
+	k, us := pgptest.New(pgptest.Curve25519, dana, pgptest.Options{}), pgptest.New(pgptest.P256, clinic, pgptest.Options{})
+	s, err := pgp.NewSigner(pgp.SignerConfig{Keys: pgp.PrivateKeys{us.Private()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]string{
+		"in clear": whole(t, s, text), "sealed": carried(armoredMessage(t, other(t, text, k, us, nil))),
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := newReader(t, pgp.ReaderConfig{Keys: pgp.PrivateKeys{k.Private()}, Senders: ending{knowing(us), cancel}})
+		if opened, err := r.Read(ctx, strings.NewReader(in)); !errors.Is(err, crypt.ErrCanceled) || opened != nil {
+			t.Errorf("%s: %v, %v", name, opened, err)
 		}
 	}
 }

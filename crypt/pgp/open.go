@@ -93,7 +93,7 @@ func (k *PrivateKey) entity() *openpgp.Entity {
 // decrypt puts what is inside a multipart/encrypted into opened, if its integrity
 // and its signatures hold. Past the matching key there is one error for all that
 // may be wrong, so that nobody can ask an oracle.
-func (r *ring) decrypt(opened *Opened, body []byte, params map[string]string) (err error) {
+func (r *ring) decrypt(ctx context.Context, opened *Opened, body []byte, params map[string]string) (err error) {
 	defer fault.Guard(crypt.ErrIntegrity, &err) // of the library
 	message, ok := encryptedPart(body, params)
 	if !ok {
@@ -116,8 +116,10 @@ func (r *ring) decrypt(opened *Opened, body []byte, params map[string]string) (e
 	default:
 		return fail(crypt.ErrAlgorithm)
 	}
-	entity, err := io.ReadAll(io.LimitReader(md.UnverifiedBody, r.limit+1))
+	entity, err := io.ReadAll(io.LimitReader(fault.Reader(ctx, md.UnverifiedBody), r.limit+1))
 	switch {
+	case ctx.Err() != nil:
+		return fault.Foreign(crypt.ErrCanceled, ctx.Err())
 	case err != nil:
 		return fail(crypt.ErrIntegrity)
 	case int64(len(entity)) > r.limit:
@@ -161,7 +163,7 @@ func containerIn(message []byte) (container string, sessions int, err error) {
 }
 
 // verify puts what a multipart/signed has signed into opened.
-func (r *ring) verify(opened *Opened, body []byte, params map[string]string) error {
+func (r *ring) verify(ctx context.Context, opened *Opened, body []byte, params map[string]string) error {
 	content, signature, ok := signedParts(body, params)
 	if !ok {
 		return fail(crypt.ErrMalformed)
@@ -171,7 +173,11 @@ func (r *ring) verify(opened *Opened, body []byte, params map[string]string) err
 	if err != nil {
 		return fail(crypt.ErrMalformed)
 	}
-	if _, err := io.Copy(io.Discard, md.UnverifiedBody); err != nil {
+	_, err = io.Copy(io.Discard, fault.Reader(ctx, md.UnverifiedBody))
+	switch {
+	case ctx.Err() != nil:
+		return fault.Foreign(crypt.ErrCanceled, ctx.Err())
+	case err != nil:
 		return fail(crypt.ErrMalformed)
 	}
 	opened.Entity = content

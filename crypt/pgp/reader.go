@@ -135,7 +135,7 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (opened *Opened, e
 		return nil, fail(crypt.ErrMalformed)
 	}
 	if kind == "multipart/encrypted" {
-		if err := ring.decrypt(opened, body, params); err != nil {
+		if err := ring.decrypt(ctx, opened, body, params); err != nil {
 			return nil, err
 		}
 		if body, params, kind, ok = multipart(opened.Entity); !ok {
@@ -144,7 +144,7 @@ func (r *Reader) Read(ctx context.Context, message io.Reader) (opened *Opened, e
 	}
 	switch {
 	case kind == "multipart/signed" && isType(params["protocol"], "application/pgp-signature"):
-		if err := ring.verify(opened, body, params); err != nil {
+		if err := ring.verify(ctx, opened, body, params); err != nil {
 			return nil, err
 		}
 	case opened.Container == "":

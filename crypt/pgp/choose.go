@@ -108,15 +108,8 @@ func candidatesOf(ctx context.Context, source KeySource, to mail.Address) (list 
 // or the first step that fails and why.
 func (k *PublicKey) usable(m mailbox.Mailbox, aead bool, at time.Time) (*chosen, int, crypt.Reason) {
 	if !k.named(m, at) {
-		if slices.ContainsFunc(k.names, func(n name) bool { return n.mailbox == m }) {
-			if _, reason := describe(k.entity.PrimaryKey); reason != "" { // its signatures were not looked at
-				return nil, stepKind, reason
-			}
-			if k.weak {
-				return nil, stepKind, crypt.ErrWeak
-			}
-		}
-		return nil, stepAddress, crypt.ErrWrongAddress
+		step, reason := k.unnamed(m)
+		return nil, step, reason
 	}
 	self, step, reason := k.standing(at)
 	if reason != "" {
@@ -144,6 +137,20 @@ func (k *PublicKey) named(m mailbox.Mailbox, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// unnamed says why no user ID counts for an address.
+func (k *PublicKey) unnamed(m mailbox.Mailbox) (int, crypt.Reason) {
+	if !slices.ContainsFunc(k.names, func(n name) bool { return n.mailbox == m }) {
+		return stepAddress, crypt.ErrWrongAddress
+	}
+	if _, reason := describe(k.entity.PrimaryKey); reason != "" { // its signatures may not have been looked at
+		return stepKind, reason
+	}
+	if k.weak {
+		return stepKind, crypt.ErrWeak
+	}
+	return stepAddress, crypt.ErrWrongAddress
 }
 
 // standing checks the primary key: its kind, that it is not revoked, its time.

@@ -86,7 +86,7 @@ func TestTheNumberOfSignaturesIsBounded(t *testing.T) {
 	if err := openpgp.DetachSign(&one, []*openpgp.Entity{entityOf(t, us)}, strings.NewReader(text), nil); err != nil {
 		t.Fatal(err)
 	}
-	clear := func(n int) string {
+	inClear := func(n int) string {
 		signatures := strings.Replace(armoredMessage(t, bytes.Repeat(one.Bytes(), n)), "BEGIN PGP MESSAGE", "BEGIN PGP SIGNATURE", 1)
 		signatures = strings.Replace(signatures, "END PGP MESSAGE", "END PGP SIGNATURE", 1)
 		return "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; boundary=b\r\n\r\n--b\r\n" + text +
@@ -96,7 +96,7 @@ func TestTheNumberOfSignaturesIsBounded(t *testing.T) {
 		inside := append(bytes.Repeat(one.Bytes(), n), pgp.Inside([]byte(text))...)
 		return carried(armoredMessage(t, pgp.EncryptPackets(k.Public(), inside)))
 	}
-	for name, message := range map[string]func(int) string{"in clear": clear, "sealed": sealed} {
+	for name, message := range map[string]func(int) string{"in clear": inClear, "sealed": sealed} {
 		for _, n := range []int{1, 64} {
 			if opened, err := r.Read(t.Context(), strings.NewReader(message(n))); err != nil || !opened.SignedBy(address(clinic)) || len(opened.Signers) != n {
 				t.Errorf("%s, %d signatures: %v, %v", name, n, opened, err)

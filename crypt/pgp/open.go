@@ -99,7 +99,7 @@ func (r *ring) decrypt(ctx context.Context, opened *Opened, body []byte, params 
 	if !ok {
 		return fail(crypt.ErrMalformed)
 	}
-	sessions := 0
+	var sessions int
 	if opened.Container, sessions, err = containerIn(message); err != nil {
 		return err
 	}

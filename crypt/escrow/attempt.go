@@ -47,7 +47,29 @@ func (g *Gate) Open(ctx context.Context, id string, r Reader, a *Attempt) (*Open
 	if why := g.compare(it, a, now); why != "" {
 		return nil, g.deny(ctx, it, r, why)
 	}
+	if it.Factor == Code {
+		if err := g.useUp(ctx, it); err != nil {
+			return nil, err
+		}
+	}
 	return g.reveal(ctx, it, r, now)
+}
+
+// useUp takes the one-time code that was right, in one atomic step and before
+// anything is revealed: of those who show it at once, one gets in.
+func (g *Gate) useUp(ctx context.Context, it *Item) error {
+	right := it.Code.Digest
+	_, err := g.update(ctx, it.ID, func(it *Item) error {
+		if it.Code == nil || subtle.ConstantTimeCompare(it.Code.Digest, right) != 1 {
+			return RefusedNoCode
+		}
+		it.Code = nil
+		return nil
+	})
+	if err != nil {
+		return refused(err)
+	}
+	return nil
 }
 
 // premature is why a request is no attempt: the page does not make it, or what is
@@ -168,7 +190,6 @@ func (g *Gate) reveal(ctx context.Context, it *Item, r Reader, now time.Time) (*
 			return g.closed(it, now)
 		}
 		it.Attempts = 0
-		it.Code = nil // used up
 		it.Reads++
 		it.LastRead = when
 		if it.FirstRead.IsZero() {

@@ -93,6 +93,20 @@ export function linked(text, target) {
   target.append(text.slice(at));
 }
 
+// fitFrame makes the frame as high as what is in it. It measures in a low frame:
+// what takes its height from the frame's (height: 100%, 100vh) would else make it
+// higher each time.
+function fitFrame(frame, inside) {
+  const margins = 26; // the body's, and the frame's border
+  const [root, at] = [inside.documentElement, window.scrollY];
+  frame.style.height = "0";
+  root.style.overflowY = "hidden"; // no bar, which would take from the width
+  const height = inside.body.scrollHeight + margins;
+  root.style.overflowY = "";
+  frame.style.height = `${height}px`;
+  if (window.scrollY !== at) window.scrollTo(window.scrollX, at);
+}
+
 // Shown is a message on the page. It holds what has to be given back.
 export class Shown {
   constructor(view, language) {
@@ -149,10 +163,7 @@ export class Shown {
     const parsed = new DOMParser().parseFromString(message.html, "text/html");
     for (const style of parsed.head.querySelectorAll("style")) parsed.body.prepend(style);
     this.part("remote").hidden = harmless(parsed.body, inside.body, pictures) === 0;
-    const margins = 26; // the body's, and the frame's border
-    const fit = () => {
-      frame.style.height = inside.body.scrollHeight + margins + "px";
-    };
+    const fit = () => fitFrame(frame, inside);
     for (const img of inside.images) img.addEventListener("load", fit);
     this.sizes = new ResizeObserver(fit);
     this.sizes.observe(inside.body);

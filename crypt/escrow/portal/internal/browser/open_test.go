@@ -101,6 +101,30 @@ func TestHTMLIsShownWithoutHarm(t *testing.T) {
 	b.quiet()
 }
 
+// Many mail templates ask for all the height there is. The frame, whose height
+// follows its content, must not grow with it.
+func TestHTMLThatFillsTheFrameDoesNotMakeItGrow(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, escrow.LinkOnly, nil)
+	for name, body := range map[string]string{
+		"percent": `<html><head><style>html, body { margin: 0 auto !important; height: 100% !important }</style></head><body><p>Your results</p></body></html>`,
+		"view":    `<html><body><div style="min-height: 100vh"><p>Your results</p></div></body></html>`,
+	} {
+		b := newTab(t)
+		b.open(o.send("Results", "MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"+body, crypt.Access{LinkEnough: true}).url)
+		b.begin()
+		b.view("message")
+		b.until(`document.querySelector("iframe").contentDocument?.body?.innerText.includes("Your results")`)
+		// Each frame of the screen is a chance to grow.
+		b.do(chromedp.Evaluate[chromedp.Void](`window.screens = 0; (function count() { if (++window.screens < 60) requestAnimationFrame(count) })()`))
+		b.until(`window.screens === 60`)
+		if h := eval[int](b, `document.querySelector("iframe").clientHeight`); h < 60 || h > 200 {
+			t.Errorf("%s: the frame is %d pixels high for one line", name, h)
+		}
+		b.quiet()
+	}
+}
+
 func TestWrongPasscodesLockAndTheSenderUnlocks(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, escrow.Passcode, nil)

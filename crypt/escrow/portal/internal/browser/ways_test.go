@@ -92,7 +92,7 @@ func TestPhoneAndZoomNeedNoSidewaysScrolling(t *testing.T) {
 		b.accessible(d.name + " start")
 		b.begin()
 		b.view("message")
-		b.until(`document.querySelector("iframe").contentDocument.body.innerText.includes("Glucose")`)
+		b.until(`document.querySelector("iframe").contentDocument?.body?.innerText.includes("Glucose")`)
 		if w := eval[int64](b, `document.documentElement.scrollWidth`); w > d.width {
 			t.Errorf("%s: the page is %d wide on a screen of %d", d.name, w, d.width)
 		}

@@ -121,6 +121,7 @@ func (g *Gate) count(ctx context.Context, id string, a *Attempt, now time.Time) 
 		it.Tokens = rest
 		if it.Factor != LinkOnly {
 			it.Attempts++
+			it.Limit = g.cfg.Attempts
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,11 @@ type Status struct {
 	FirstRead, LastRead time.Time
 }
 
-func (it *Item) status(limit int) Status {
+func (it *Item) status() Status {
+	limit := it.Limit
+	if limit == 0 {
+		limit = DefaultAttempts
+	}
 	return Status{
 		ID: it.ID, Ref: it.Ref, State: it.State, Factor: it.Factor, Created: it.Created, Expires: it.Expires,
 		Locked: it.Attempts >= limit, Reads: it.Reads, FirstRead: it.FirstRead, LastRead: it.LastRead,
@@ -65,20 +70,22 @@ func (it *Item) status(limit int) Status {
 }
 
 // Status returns the items of a name: an item's id, or a Message-ID (without angle
-// brackets) for all items of that message. None is crypt.ErrUnknown.
+// brackets) for all items of that message. None is crypt.ErrUnknown. Items may be
+// returned beside an error: others could not be read.
 func (d *Desk) Status(ctx context.Context, tenant, name string) ([]Status, error) {
 	items, err := d.find(ctx, tenant, name)
-	if err != nil {
-		return nil, err
-	}
 	list := make([]Status, len(items))
 	for i, it := range items {
-		list[i] = it.status(DefaultAttempts)
+		list[i] = it.status()
 	}
-	return list, nil
+	if len(list) == 0 {
+		return nil, err
+	}
+	return list, err
 }
 
-// find looks for an id, or for a Message-ID in all items.
+// find looks for an id, or for a Message-ID in all items. One that can't be read
+// does not hide the others: they are returned with the error.
 func (d *Desk) find(ctx context.Context, tenant, name string) ([]*Item, error) {
 	if ValidID(name) {
 		it, err := d.store.Items.Load(ctx, name)
@@ -95,91 +102,90 @@ func (d *Desk) find(ctx context.Context, tenant, name string) ([]*Item, error) {
 	}
 	message := messageDigest(tenant, strings.Trim(name, "<>"))
 	var items []*Item
+	var fault error
 	for it, err := range d.store.Items.Scan(ctx) {
 		if err != nil {
-			return nil, failed(crypt.ErrStore, err)
+			fault = failed(crypt.ErrStore, err)
+			continue
 		}
 		if it.Message == message && it.Tenant == tenant {
 			items = append(items, it)
 		}
 	}
-	if len(items) == 0 {
+	if len(items) == 0 && fault == nil {
 		return nil, &crypt.Error{Reason: crypt.ErrUnknown}
 	}
-	return items, nil
+	return items, fault
 }
 
 // Recall takes an item back, or all items of a Message-ID, and destroys them:
 // nobody can read them from now on. It returns their ids. One that is over
-// already stays what it was, and is no error. An error that matches
-// crypt.ErrRecord means that they are recalled and that the log does not say so:
-// recall again.
+// already stays what it was, and is no error. A fault of one item does not keep
+// the others readable: they are recalled, and the error is that of the first. An
+// error that matches crypt.ErrRecord means that they are recalled and that the log
+// does not say so: recall again.
 func (d *Desk) Recall(ctx context.Context, by Actor, tenant, name string) ([]string, error) {
 	items, err := d.find(ctx, tenant, name)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
+	return each(items, err, func(it *Item) error { return d.recall(ctx, by, it) })
+}
+
+// each calls act for all items, and returns the ids of those for which that went
+// well, with the first fault.
+func each(items []*Item, fault error, act func(*Item) error) (ids []string, _ error) {
 	for _, it := range items {
-		it, err = update(ctx, d.store.Items, it.ID, func(it *Item) error {
-			if it.State == Expired || it.State == Recalled {
-				return errUnchanged
-			}
-			it.State, it.Link, it.Tokens, it.Code = Recalled, nil, nil, nil
-			return nil
-		})
-		if err != nil {
-			return ids, storeError(err)
+		if err := act(it); err == nil {
+			ids = append(ids, it.ID)
+		} else if fault == nil {
+			fault = err
 		}
+	}
+	return ids, fault
+}
+
+func (d *Desk) recall(ctx context.Context, by Actor, it *Item) error {
+	it, err := update(ctx, d.store.Items, it.ID, func(it *Item) error {
+		if it.State == Expired || it.State == Recalled {
+			return errUnchanged
+		}
+		it.State, it.Link, it.Tokens, it.Code = Recalled, nil, nil, nil
+		return nil
+	})
+	if err != nil {
+		return storeError(err)
+	}
+	if it.State == Recalled && !it.Erased {
 		e := it.event(EventRecalled)
 		e.By = by
-		if it.State == Recalled && !it.Erased {
-			if err := d.record.record(ctx, e); err != nil {
-				return ids, err
-			}
+		if err := d.record.record(ctx, e); err != nil {
+			return err
 		}
-		if err := d.destroy(ctx, it); err != nil {
-			return ids, err
-		}
-		ids = append(ids, it.ID)
 	}
-	return ids, nil
+	return d.destroy(ctx, it)
 }
 
 // Unlock lifts the lock of an item, or of all items of a Message-ID: the recipient
-// gets their attempts again. It returns the ids. An item that can't be read any
-// more is crypt.ErrClosed. The record comes first.
+// gets their attempts again. It returns the ids. Where none of them can be read
+// any more, that is crypt.ErrClosed. The record comes first.
 func (d *Desk) Unlock(ctx context.Context, by Actor, tenant, name string) ([]string, error) {
 	items, err := d.find(ctx, tenant, name)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, it := range items {
-		if it.State != Published || !d.clock().Before(it.Expires) {
-			if len(items) == 1 {
-				return nil, &crypt.Error{Reason: crypt.ErrClosed}
-			}
-			continue
-		}
-		e := it.event(EventUnlocked)
-		e.By = by
-		if err := d.record.record(ctx, e); err != nil {
-			return ids, err
-		}
-		_, err := update(ctx, d.store.Items, it.ID, func(it *Item) error {
-			it.Attempts, it.Tokens, it.Code, it.CodesSent = 0, nil, nil, nil
-			return nil
-		})
-		if err != nil {
-			return ids, storeError(err)
-		}
-		ids = append(ids, it.ID)
-	}
-	if ids == nil {
+	items = slices.DeleteFunc(items, func(it *Item) bool { return it.State != Published || !d.clock().Before(it.Expires) })
+	if len(items) == 0 && err == nil {
 		return nil, &crypt.Error{Reason: crypt.ErrClosed}
 	}
-	return ids, nil
+	return each(items, err, func(it *Item) error { return d.unlock(ctx, by, it) })
+}
+
+func (d *Desk) unlock(ctx context.Context, by Actor, it *Item) error {
+	e := it.event(EventUnlocked)
+	e.By = by
+	if err := d.record.record(ctx, e); err != nil {
+		return err
+	}
+	_, err := update(ctx, d.store.Items, it.ID, func(it *Item) error {
+		it.Attempts, it.Tokens, it.Code, it.CodesSent = 0, nil, nil, nil
+		return nil
+	})
+	return storeError(err)
 }
 
 // destroy erases the share, then the ciphertext, of an item that nobody may read

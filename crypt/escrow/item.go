@@ -105,6 +105,8 @@ type Item struct {
 	// Attempts counts those since the factor was last right. At the limit the
 	// item is locked.
 	Attempts int `json:"attempts,omitempty"`
+	// Limit is that of the gate that counted last, 0 where none has.
+	Limit int `json:"limit,omitempty"`
 	// Tokens are the digests of those that may still be used for one attempt.
 	Tokens []Token `json:"tokens,omitempty"`
 	// Code is the one-time code that was sent last, CodesSent when.

@@ -16,6 +16,8 @@ type draft struct {
 	// was, an earlier notification may be with the recipient, and the item stays
 	// whatever becomes of this one.
 	first bool
+	// gone says that Withdraw was called: this notification surely did not leave.
+	gone bool
 }
 
 // publish makes the item readable, with what was sealed now. The record comes
@@ -52,6 +54,7 @@ func (d *draft) publish(ctx context.Context) error {
 // publish. The link and the passcode stay for a retry.
 func (d *draft) withdraw(ctx context.Context) error {
 	s, dropped, was := d.sealer, "", false
+	d.gone = true
 	it, err := update(ctx, s.store.Items, d.id, func(it *Item) error {
 		dropped, was = d.content, false
 		switch {
@@ -95,6 +98,8 @@ func (d *draft) settle(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return storeError(err)
+	case it.State == Published && d.gone:
+		return nil // readable by an earlier notification, which may have arrived
 	case it.State == Published:
 		return s.record.record(ctx, it.event(EventNotified))
 	case it.State == Sealed:

@@ -282,6 +282,26 @@ func TestNoOtherFieldRepeatsAReplacedSubject(t *testing.T) {
 	}
 }
 
+// PHI in such a field alone is as much seen as in the subject, and goes the same way.
+func TestAFieldWithPHIStaysBehind(t *testing.T) {
+	t.Parallel()
+	for field, stays := range map[string]bool{"Thread-Topic": false, "x-note": false, "List-Id": true, "From": true} {
+		w := newRuled(t, policy.Options{}, func(c *phimail.Config) {
+			c.Classifier = finds{Findings: []policy.Finding{{Field: "fields.header." + field, Type: "MRN"}}}
+		})
+		msg := reminder("ada@patient.example")
+		msg.Subject = "your visit"
+		msg.Header = []phimail.HeaderField{{Name: "Thread-Topic", Value: "marker4711"}, {Name: "X-Note", Value: "marker4711"}, {Name: "List-Id", Value: "<n.clinic.example>"}}
+		if _, err := w.client.Send(t.Context(), msg); err != nil {
+			t.Fatal(err)
+		}
+		raw := string(w.relay.received[0])
+		if strings.Contains(raw, "marker4711") != stays || strings.Contains(raw, "your visit") != stays || !strings.Contains(raw, "List-Id: ") {
+			t.Errorf("PHI in %s: sent was %s", field, raw)
+		}
+	}
+}
+
 // sees keeps what it was shown.
 type sees struct{ content *policy.Content }
 

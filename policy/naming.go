@@ -22,6 +22,8 @@ func (n naming) Judge(f *Facts, _ int) Ruling {
 		field := f.Classification.Findings[i].Field
 		if field == "subject" {
 			out = out.And(n.subject())
+		} else if removable(field) {
+			out = out.And(n.header())
 		} else if k, ok := nameField(field); ok && k < len(f.Attachments) {
 			out = out.And(n.attachment(k))
 		}
@@ -52,6 +54,37 @@ func (n naming) attachment(k int) Ruling {
 	return out
 }
 
+// header counts like the subject: whoever gets a neutral one gets none of the
+// further fields, which travel inside in the other modes.
+func (n naming) header() Ruling {
+	const (
+		change = "no further field in which something is found"
+		fact   = "PHI found in a further field of the header"
+	)
+	if n.o.Refuse {
+		return refuse("naming", "header-phi", change, fact)
+	}
+	out := Pass()
+	out.ReplaceSubject = true
+	out.Steps = []Step{{Rule: "naming", Code: "header-phi", Effect: "neutral subject, no further fields", Facts: []string{fact}, Change: change}}
+	return out
+}
+
+// removable reads "fields.header.NAME" of a field that a message can do without:
+// the names in From and Reply-To are the sender's, and others are acted upon on the
+// way.
+func removable(field string) bool {
+	name, ok := strings.CutPrefix(field, "fields.header.")
+	if !ok {
+		return false
+	}
+	switch name = strings.ToLower(name); name {
+	case "from", "reply-to", "auto-submitted", "precedence", "feedback-id", "importance", "priority":
+		return false
+	}
+	return !strings.HasPrefix(name, "list-")
+}
+
 // nameField reads "attachments[3].name".
 func nameField(field string) (int, bool) {
 	rest, ok := strings.CutPrefix(field, "attachments[")
@@ -65,7 +98,9 @@ func (n naming) Doc() Doc {
 		Name: "naming", Title: "No PHI in subjects and file names",
 		What: "A subject in which PHI is found is replaced by the neutral one for whoever gets the message by TLS; in the other modes the real " +
 			"subject travels inside and the neutral one " +
-			"stands outside anyway. The name of an attachment in which PHI is found is replaced by a neutral one.",
+			"stands outside anyway. PHI in a further field of the header (X-Note, Thread-Topic, Comments) does the same, and by TLS the message goes " +
+			"without those fields. Names in From and Reply-To, and fields that mail systems act upon (List-*, Auto-Submitted, Precedence, " +
+			"Feedback-ID, Importance, Priority), stay as they are in every mode: the host puts no PHI there. The name of an attachment in which PHI is found is replaced by a neutral one.",
 		Source:  "45 CFR 164.312(e)(1), 164.530(c): subjects and file names show in notifications, lists and logs",
 		Default: "Replace. What is found depends on the classifier; without one only the neutral subject outside encrypted messages applies.",
 		Change:  "Naming.Refuse refuses such a message; Subject (policy.subject) is the neutral subject.",

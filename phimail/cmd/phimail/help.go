@@ -190,7 +190,8 @@ const helpExit = `Exit codes of phimail send and plan. The first line that fits 
 
     0    accepted for all recipients (plan: would be sent to all)
     76   unknown for a recipient, who may have it: look before sending again (also
-         where somebody has it and the receipt could not be written)
+         where somebody has it and the receipt could not be written, or the audit log
+         not be closed)
     70   accepted for some recipients, not for all
     77   nobody has it: refused (policy, no key, TLS not verified)
     69   nobody has it: rejected by the server
@@ -200,7 +201,7 @@ Before anything was sent:
 
     64   the command line is wrong
     65   the message is not valid (audit verify: the chain is broken)
-    74   the audit log can't be written or read, or a plan can't be written out
+    74   the audit log can't be written, read or closed, or a plan can't be written out
     78   the configuration is wrong (doctor: a check failed)
 `
 

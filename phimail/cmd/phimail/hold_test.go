@@ -312,3 +312,34 @@ func TestHoldExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// What could not be closed is never a success, and what somebody has is not sent
+// again for it.
+func TestSendExitCodesWhereClosingFails(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("zq9")
+	receipt := func(list ...phimail.Status) *phimail.Receipt {
+		r := &phimail.Receipt{}
+		for _, s := range list {
+			r.Recipients = append(r.Recipients, phimail.Outcome{Status: s})
+		}
+		return r
+	}
+	for _, c := range []struct {
+		receipt *phimail.Receipt
+		code    int
+	}{
+		{receipt(phimail.Accepted), exitUnknown},
+		{receipt(phimail.Planned), exitAudit},
+		{receipt(phimail.Accepted, phimail.Rejected), exitPartly},
+		{receipt(phimail.Held), exitRefused},
+	} {
+		err := verdict(c.receipt, nil, broken)
+		if f, ok := errors.AsType[*failure](err); !ok || f.code != c.code || !errors.Is(err, broken) {
+			t.Errorf("%v: %v, want %d", c.receipt, err, c.code)
+		}
+		if err := verdict(c.receipt, nil, nil); (err == nil) != (exitCode(c.receipt.Recipients) == exitOK) {
+			t.Errorf("%v: %v where it closes", c.receipt, err)
+		}
+	}
+}

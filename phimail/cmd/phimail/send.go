@@ -107,6 +107,10 @@ func verdict(receipt *phimail.Receipt, err, closed error) error {
 	case err != nil: // interrupted while planning: nothing was sent
 		code = exitDeferred
 	}
+	if closed != nil && code == exitOK {
+		// What the log could not put to rest may not last.
+		code = unreported(receipt)
+	}
 	if receipt != nil {
 		err = explained(receipt, err)
 	}
@@ -116,8 +120,9 @@ func verdict(receipt *phimail.Receipt, err, closed error) error {
 	return nil
 }
 
-// unreported is the code where the receipt was lost. What was sent must not be sent
-// again blindly, as where the outcome is unknown; a plan sent nothing.
+// unreported is the code where the receipt was lost, or where the log did not close.
+// What was sent must not be sent again blindly, as where the outcome is unknown; a
+// plan sent nothing.
 func unreported(receipt *phimail.Receipt) int {
 	for i := range receipt.Recipients {
 		if receipt.Recipients[i].Status == phimail.Accepted {

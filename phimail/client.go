@@ -15,9 +15,7 @@ import (
 // Client sends for one tenant. It is safe for concurrent use by hundreds of
 // goroutines; several Clients may share a transport and a log.
 type Client struct {
-	cfg          Config
-	senders      map[string]bool // normalized addresses
-	sealers      map[policy.Mode]crypt.Sealer
+	*settings
 	configDigest string
 	fips         bool
 
@@ -30,10 +28,21 @@ type Client struct {
 	idle    chan struct{} // closed when nothing runs after Close
 }
 
+// settings stand behind two pointers. Of a Client that is printed by value, or that
+// stands in a field, package fmt shows every field and calls no method; it follows
+// one pointer at most, for a verb that fits none.
+type settings struct{ *hidden }
+
+type hidden struct {
+	cfg     Config
+	senders map[string]bool // normalized addresses
+	sealers map[policy.Mode]crypt.Sealer
+}
+
 // New checks cfg and returns a Client. Its error lists every fault, each a
 // *ConfigError that names its field. New does no I/O.
 func New(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg, fips: fips140.Enabled(), idle: make(chan struct{})}
+	c := &Client{settings: &settings{&hidden{cfg: cfg}}, fips: fips140.Enabled(), idle: make(chan struct{})}
 	if err := c.configure(); err != nil {
 		return nil, err
 	}

@@ -174,7 +174,7 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.summary())
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.summary()) }
 
 func (c *Client) summary() string {
-	if c == nil {
+	if c == nil || c.settings == nil {
 		return "phimail.Client{}"
 	}
 	return fmt.Sprintf("phimail.Client{tenant:%q}", c.cfg.Tenant)

@@ -208,3 +208,22 @@ func isMailAddress(e ast.Expr) bool {
 	}
 	return false
 }
+
+// Package fmt calls no method of what stands in a field of a Client, and a Client
+// that is printed by value has none itself.
+func TestAClientShowsNoConfigurationEvenByValue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *phimail.Config) {
+		c.From = mail.Address{Name: canary, Address: canary + "@clinic.example"}
+		c.Senders = []mail.Address{{Address: canary + "-2@clinic.example"}}
+		c.HostSecret = []byte(strings.Repeat(canary, 4))
+	})
+	client := reflect.ValueOf(w.client)
+	for form, v := range map[string]any{
+		"pointer": client.Interface(), "value": client.Elem().Interface(), "zero": &phimail.Client{}, "field": struct{ c *phimail.Client }{w.client},
+	} {
+		for _, leak := range leaks(v) {
+			t.Errorf("a %s leaks through %s", form, leak)
+		}
+	}
+}

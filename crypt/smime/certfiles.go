@@ -27,7 +27,16 @@ type CertificateFilesConfig struct {
 	// directories of such files. Other files in a directory are passed over, as
 	// are directories below it and names that begin with a dot. Authorities'
 	// certificates among them serve as intermediates. A file may have 16 MiB.
+	//
+	// With Password, PKCS#12 files are read too.
 	Paths []string
+	// Password returns that of PKCS#12 files, each time that one is read, and ""
+	// for those without. They have one private key, which is not kept, or trusted
+	// certificates alone, as Java's keytool writes. Most are protected in ways that
+	// are not allowed where FIPS 140-3 is enforced. How long it takes to try the
+	// password such a file says itself, so none may be a stranger's. Nil reads no
+	// such file.
+	Password func() (string, error)
 	// Every is how long a look at the files is good for, to spare looking at
 	// thousands of files for each message. Defaults to looking each time.
 	Every time.Duration
@@ -47,7 +56,8 @@ type CertificateFiles struct {
 // file among them without a certificate, is a [*FieldError], joined.
 func NewCertificateFiles(cfg CertificateFilesConfig) (*CertificateFiles, error) {
 	f := &CertificateFiles{files: watch.Files[*certificateIndex]{
-		Paths: slices.Clone(cfg.Paths), Limit: maxCertificateFile, Every: cfg.Every, Clock: cfg.Clock, Parse: indexFile, Merge: mergeIndexes,
+		Paths: slices.Clone(cfg.Paths), Limit: maxCertificateFile, Every: cfg.Every, Clock: cfg.Clock, Merge: mergeIndexes,
+		Parse: func(name string, data []byte) (*certificateIndex, bool) { return indexFile(name, data, cfg.Password) },
 	}}
 	if cfg.Clock == nil {
 		f.files.Clock = time.Now
@@ -55,7 +65,11 @@ func NewCertificateFiles(cfg CertificateFilesConfig) (*CertificateFiles, error) 
 	if len(cfg.Paths) == 0 {
 		return f, &FieldError{Field: "Paths", Problem: "empty; name the files that hold recipients' certificates"}
 	}
-	return f, pathFaults(&f.files, "a readable file with certificates in PEM, DER or PKCS#7, or a directory")
+	kinds := "PEM, DER or PKCS#7"
+	if cfg.Password != nil {
+		kinds = "PEM, DER, PKCS#7, or PKCS#12 with this password"
+	}
+	return f, pathFaults(&f.files, "a readable file with certificates in "+kinds+", or a directory")
 }
 
 // Certificates returns those that name the address: as a subject's alternative
@@ -117,8 +131,11 @@ func newCertificateIndex() *certificateIndex {
 	return &certificateIndex{people: map[mailbox.Mailbox][]*x509.Certificate{}, authorities: map[string][]*x509.Certificate{}}
 }
 
-func indexFile(name string, data []byte) (*certificateIndex, bool) {
+func indexFile(name string, data []byte, password func() (string, error)) (*certificateIndex, bool) {
 	certificates := parseCertificates(data)
+	if password != nil && len(certificates) == 0 && isPKCS12(data) {
+		certificates = parsePKCS12Certificates(data, password)
+	}
 	index := newCertificateIndex()
 	stem, named := mailbox.Parse(strings.TrimSuffix(name, filepath.Ext(name)))
 	for _, c := range certificates {

@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/phimail/sdk/crypt"
 	"github.com/phimail/sdk/crypt/smime"
@@ -67,6 +70,47 @@ func TestCertificatesAreReadFromEveryKindOfFile(t *testing.T) {
 		files := certificateFiles(t, write(t, filepath.Join(t.TempDir(), "certs"), data))
 		if got := found(t, files, lee); len(got) != 1 || !got[0].Equal(other.Certificate) {
 			t.Errorf("%s: %d certificates of the other", name, len(got))
+		}
+		s := newSealer(t, smime.Config{Certificates: files, Trust: smimetest.Pool(root)})
+		if key, err := s.Find(t.Context(), address(clinic), address(dana)); err != nil || key.Fingerprint != fingerprint(id.Certificate) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCertificatesAreReadFromPKCS12(t *testing.T) {
+	t.Parallel()
+	root := smimetest.NewAuthority()
+	id := root.Intermediate().Issue(smimetest.P256, dana)
+	trusted, err := pkcs12.Modern.EncodeTrustStore(id.All(), "pass")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const marker = "marker4711"
+	for name, c := range map[string]struct {
+		data     []byte
+		password func() (string, error)
+		ok       bool
+	}{
+		"with a key":          {smimetest.PKCS12(id, "pass"), password("pass"), true},
+		"without a password":  {smimetest.PKCS12(id, ""), password(""), true},
+		"certificates alone":  {trusted, password("pass"), true},
+		"the wrong password":  {smimetest.PKCS12(id, "pass"), password(marker), false},
+		"nobody knows it":     {trusted, func() (string, error) { return "", errors.New(marker) }, false},
+		"who should know may": {trusted, func() (string, error) { panic(marker) }, false},
+		"not asked for":       {smimetest.PKCS12(id, ""), nil, false},
+		"no archive":          {[]byte("noise"), func() (string, error) { t.Error("asked for a password"); return "", nil }, false},
+	} {
+		files, err := smime.NewCertificateFiles(smime.CertificateFilesConfig{Paths: []string{write(t, filepath.Join(t.TempDir(), "dana.p12"), c.data)}, Password: c.password})
+		if !c.ok {
+			if got := fields(err); len(got) != 1 || got[0] != "Paths[0]" || strings.Contains(err.Error(), marker) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
 		s := newSealer(t, smime.Config{Certificates: files, Trust: smimetest.Pool(root)})
 		if key, err := s.Find(t.Context(), address(clinic), address(dana)); err != nil || key.Fingerprint != fingerprint(id.Certificate) {

@@ -12,7 +12,7 @@ import (
 // Listed returns each address that a file's certificates are found under, and
 // what a sealer says of the certificates found.
 func Listed(ctx context.Context, name string, data []byte, trust *x509.CertPool) (answers map[string]error, ok bool) {
-	index, ok := indexFile(name, data)
+	index, ok := indexFile(name, data, nil)
 	answers = map[string]error{}
 	v := verifier{trust: fixedAnchors{trust}}
 	for m, list := range index.people {

@@ -10,8 +10,6 @@ import (
 	"net/mail"
 	"slices"
 
-	"software.sslmate.com/src/go-pkcs12"
-
 	"github.com/phimail/sdk/crypt/internal/mailbox"
 	"github.com/phimail/sdk/crypt/internal/watch"
 )
@@ -194,29 +192,6 @@ func parseKeys(data []byte) []crypto.Signer {
 			keys = append(keys, signer)
 		}
 	}
-}
-
-// parsePKCS12 reads an archive of a private key and certificates (RFC 7292). In
-// FIPS mode what is not allowed makes the library panic.
-func parsePKCS12(data []byte, password func() (string, error)) (parts identityParts) {
-	defer func() {
-		if recover() != nil {
-			parts = identityParts{}
-		}
-	}()
-	secret := ""
-	if password != nil {
-		var err error
-		if secret, err = password(); err != nil {
-			return parts
-		}
-	}
-	key, certificate, chain, err := pkcs12.DecodeChain(data, secret)
-	signer, ok := key.(crypto.Signer)
-	if err != nil || !ok {
-		return parts
-	}
-	return identityParts{certificates: append([]*x509.Certificate{certificate}, chain...), keys: []crypto.Signer{signer}}
 }
 
 var _ SignerSource = (*IdentityFiles)(nil)

@@ -216,7 +216,7 @@ func checkLeaks(k *kit) {
 		_ = h.append(canceled, makeRecords(headOf(all), 1))
 		h.close()
 	})
-	deadline := time.NewTimer(min(k.h.Patience, 5*time.Second))
+	deadline := time.NewTimer(k.h.Patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

@@ -59,8 +59,12 @@ func TestADirectoryIsAskedByTheHardenedClient(t *testing.T) {
 		"an inner address": {transporttest.Document{Body: key}, true, crypt.ErrSource},
 	} {
 		web.Set("patient.example", c.is)
+		limit := time.Minute
+		if c.is.Stall || c.is.Drip > 0 {
+			limit = 500 * time.Millisecond
+		}
 		client, err := lookup.NewHTTPS(lookup.HTTPSConfig{
-			Resolver: resolver, RootCAs: ca.Pool(), Port: uint16(n), AllowPrivate: !c.safe, Timeout: 500 * time.Millisecond,
+			Resolver: resolver, RootCAs: ca.Pool(), Port: uint16(n), AllowPrivate: !c.safe, Timeout: limit,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -111,13 +111,9 @@ func TestAConditionThatRunsLongRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begin := time.Now()
 		d, err := set.Decide(t.Context(), f)
 		if err != nil || len(d.Verdicts[0].Modes) != 0 || d.Verdicts[0].Code != "slow" {
 			t.Errorf("%s: %v, %+v", name, err, d)
-		}
-		if took := time.Since(begin); took > 10*time.Second {
-			t.Errorf("%s: took %v", name, took)
 		}
 	}
 }

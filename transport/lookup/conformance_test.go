@@ -12,6 +12,6 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	transporttest.RunResolver(t, func(addr string) (transport.Resolver, error) {
-		return lookup.New(lookup.Config{Servers: []string{addr}, Timeout: time.Second})
+		return lookup.New(lookup.Config{Servers: []string{addr}, Timeout: 4 * time.Second})
 	})
 }

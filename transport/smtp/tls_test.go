@@ -274,9 +274,15 @@ func TestConnectionThatIsNotOneIsDeferred(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
-	tr, err := smtp.New(smtp.Config{Addr: addr, Timeout: 5 * time.Second, EnforcesTLS: &transport.Agreement{Signed: time.Unix(1, 0)}})
+	defer func() { _ = ln.Close() }()
+	// The near end of a connection is a port that nobody listens at and nobody
+	// else is given.
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	tr, err := smtp.New(smtp.Config{Addr: conn.LocalAddr().String(), Timeout: time.Minute, EnforcesTLS: &transport.Agreement{Signed: time.Unix(1, 0)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (c *resolverCase) run(t tb, open func(addr string) (transport.Resolver, err
 	if err != nil {
 		t.Fatalf("the resolver: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for range 2 { // the second time from memory, if there is one
 		answer, err := r.Resolve(ctx, c.ask, c.kind)

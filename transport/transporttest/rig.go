@@ -14,7 +14,7 @@ import (
 )
 
 // limit is how long anything may take that has no reason to be slow.
-const limit = 30 * time.Second
+const limit = time.Minute
 
 // labelKey marks the goroutines of the transport under test. A goroutine
 // inherits the labels of the one that starts it, so that the kit can tell which
@@ -93,7 +93,7 @@ func (r *rig) close() {
 	defer tick.Stop()
 	var goroutines string
 	var conns int
-	for range 300 {
+	for range 1500 {
 		goroutines, conns = r.goroutines(), 0
 		if r.server != nil {
 			conns = r.server.live()

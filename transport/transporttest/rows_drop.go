@@ -81,12 +81,12 @@ func slowRows() []row {
 		})
 	}
 	for _, p := range []Point{AtGreeting, AtHello, AtMail, AtDot} {
-		code, length := "250", 60
+		code, length := "250", 100
 		switch p {
 		case AtGreeting:
 			code = "220"
 		case AtDot:
-			length = 150
+			length = 400 // the final reply has ten times as long
 		}
 		drip := Step{Say: code + " " + strings.Repeat("x", length) + "\r\n", Pace: patience / 10}
 		lines := Step{Say: code + "-x\r\n", Pace: patience / 10, Endless: true}

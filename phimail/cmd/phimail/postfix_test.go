@@ -77,7 +77,7 @@ func TestPostfixDeliversWhatIndependentVerifiersAccept(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(r.receipt(t).statuses())); !slices.Equal(got, want) {
 		t.Errorf("the receipt names %v", got)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	messages, err := relay.Messages(ctx, len(want))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // await returns once the server at addr answers for a zone, with validated data
 // if that is asked for.
 func (w *World) await(ctx context.Context, addr, zone string, validated bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

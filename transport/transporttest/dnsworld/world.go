@@ -287,7 +287,7 @@ func command(ctx context.Context, program string, args ...string) error {
 }
 
 func output(ctx context.Context, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput() //nolint:gosec // one of the programs that find found
 	if err != nil {

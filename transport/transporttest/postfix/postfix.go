@@ -178,7 +178,7 @@ func freePort() (int, error) {
 
 // awaitGreeting returns once Postfix greets.
 func (s *Server) awaitGreeting(gone <-chan struct{}) error {
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -205,7 +205,7 @@ func (s *Server) greets() bool {
 		return false
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // a failure shows in the read
+	_ = c.SetDeadline(time.Now().Add(time.Minute)) // a failure shows in the read
 	var b [3]byte
 	n, _ := c.Read(b[:])
 	_, _ = c.Write([]byte("QUIT\r\n"))

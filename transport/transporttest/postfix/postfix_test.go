@@ -23,7 +23,7 @@ func TestWhatPostfixTakesIsFoundInTheMailbox(t *testing.T) {
 	srv := Start(t, Options{})
 	const body = "Subject: s\r\n\r\nfirst\r\n.\r\n"
 	deliver(t, srv, body, "a@patient.example", "b@patient.example")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	msgs, err := srv.Messages(ctx, 2)
 	if err != nil {

@@ -209,18 +209,19 @@ func TestLargeFileShowsProgress(t *testing.T) {
 
 func TestIdlePageClosesTheMessage(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, escrow.LinkOnly, func(c *portal.Config) { c.IdleLock = 10 * time.Second })
+	o := newOffice(t, escrow.LinkOnly, func(c *portal.Config) { c.IdleLock = 20 * time.Second })
 	it := o.send("Your biopsy", plain, crypt.Access{LinkEnough: true})
 	b := newTab(t)
 	b.open(it.url)
 	b.begin()
 	b.view("message")
 	b.do(chromedp.WaitVisible(chromedp.CSS("[data-idle-soon]")))
-	b.accessible("soon closed")
-	b.do(chromedp.KeyEvent("a"))
+	b.do(chromedp.KeyEvent("a")) // at once: half of IdleLock later the page closes
 	if !eval[bool](b, `document.querySelector("[data-idle-soon]").hidden`) {
 		t.Error("a key does not keep the page open")
 	}
+	b.do(chromedp.WaitVisible(chromedp.CSS("[data-idle-soon]")))
+	b.accessible("soon closed")
 	b.view("idle")
 	b.accessible("idle")
 	if strings.Contains(eval[string](b, "document.documentElement.outerHTML"), "benign") {

@@ -270,7 +270,7 @@ func stsCases() []stsCase {
 		{name: "maxage0", document: spoilt(func(d *transporttest.Document) { d.Body = strings.Replace(d.Body, "604800", "0", 1) }), want: once},
 		{name: "gone", document: func(string) transporttest.Document { return transporttest.Document{} }, want: unproven},
 		{name: "stall", document: spoilt(func(d *transporttest.Document) { d.Stall = true }), want: unproven},
-		{name: "drip", document: spoilt(func(d *transporttest.Document) { d.Drip = 100 * time.Millisecond }), want: unproven},
+		{name: "drip", document: spoilt(func(d *transporttest.Document) { d.Drip = time.Second }), want: unproven},
 		{name: "mismatch", document: policy("enforce", "mx.elsewhere.example"), want: mismatch},
 		{name: "second", document: policy("enforce", "listed.@"), mx: []string{"10 mx", "20 listed"}, want: second},
 		{name: "mxexpired", document: good, script: shows(transporttest.Expired), want: no(transport.ErrCertificate)},

@@ -59,7 +59,10 @@ func either(sets ...[]transport.Status) []transport.Status { return slices.Conca
 
 func (w row) run(t tb, k *kit) {
 	t.Helper()
-	for limit := patience; !w.try(t, k, limit, limit == mostPatience); limit *= 2 {
+	for limit := patience; ; limit *= 2 {
+		if w.try(t, k, limit, limit == mostPatience) {
+			return
+		}
 	}
 }
 

@@ -83,6 +83,23 @@ func TestReadmeLinksToWhatExists(t *testing.T) {
 	}
 }
 
+// "go build DIR" writes to the last word of DIR, and fails where that is a folder.
+func TestReadmeBuildsNothingWhereAFolderIs(t *testing.T) {
+	t.Parallel()
+	commands := regexp.MustCompile(`(?m)^go (\w+) (\./\S+)`).FindAllStringSubmatch(readReadme(t), -1)
+	if len(commands) < 2 {
+		t.Fatalf("only %d commands: the search went wrong", len(commands))
+	}
+	for _, c := range commands {
+		if _, err := os.Stat(filepath.Join("..", filepath.FromSlash(c[2]))); err != nil {
+			t.Errorf("%s: there is no such package", c[0])
+		}
+		if _, err := os.Stat(filepath.Join("..", filepath.Base(c[2]))); c[1] == "build" && err == nil {
+			t.Errorf("%s: its output is a folder", c[0])
+		}
+	}
+}
+
 // The README says that the example of a sink is shorter than this.
 const maxSinkLines = 60
 

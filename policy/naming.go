@@ -100,7 +100,8 @@ func (n naming) Doc() Doc {
 			"subject travels inside and the neutral one " +
 			"stands outside anyway. PHI in a further field of the header (X-Note, Thread-Topic, Comments) does the same, and by TLS the message goes " +
 			"without those fields. Names in From and Reply-To, and fields that mail systems act upon (List-*, Auto-Submitted, Precedence, " +
-			"Feedback-ID, Importance, Priority), stay as they are in every mode: the host puts no PHI there. The name of an attachment in which PHI is found is replaced by a neutral one.",
+			"Feedback-ID, Importance, Priority), stay as they are in every mode: the host puts no PHI there. " +
+			"The name of an attachment in which PHI is found is replaced by a neutral one.",
 		Source:  "45 CFR 164.312(e)(1), 164.530(c): subjects and file names show in notifications, lists and logs",
 		Default: "Replace. What is found depends on the classifier; without one only the neutral subject outside encrypted messages applies.",
 		Change:  "Naming.Refuse refuses such a message; Subject (policy.subject) is the neutral subject.",

@@ -59,7 +59,7 @@ func (c *classifier) paths(ctx context.Context, a *app, paths []string) error {
 func (d *dryRun) path(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fail(exitData, "classify: %s", reasonOf("the path", err))
+		return fail(exitData, "classify: %s", pathReason("the path", err))
 	}
 	if !info.IsDir() {
 		return d.file(ctx, path, filepath.Base(path))
@@ -88,7 +88,7 @@ func (d *dryRun) path(ctx context.Context, path string) error {
 	if _, ok := errors.AsType[*failure](err); ok {
 		return err
 	}
-	return fail(exitData, "classify: %s", reasonOf("a file of the folder", err))
+	return fail(exitData, "classify: %s", pathReason("a file of the folder", err))
 }
 
 // isMail says whether a file of a folder is a message, as in a Maildir, or a
@@ -106,7 +106,7 @@ func isMail(path string) bool {
 func (d *dryRun) file(ctx context.Context, path, id string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return fail(exitData, "classify: %s", reasonOf("a file", err))
+		return fail(exitData, "classify: %s", pathReason("a file", err))
 	}
 	defer func() { _ = f.Close() }()
 	in := bufio.NewReaderSize(f, 1<<16)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,9 @@ func TestConfigFileThatCannotBeReadSaysWhy(t *testing.T) {
 	} {
 		if _, err := loadConfig(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to hold %q", err, want)
+		}
+		if _, err := loadConfig(path); strings.Contains(fmt.Sprint(err), "start at the configuration file") {
+			t.Errorf("what the command line names is no path in a configuration: %v", err)
 		}
 	}
 }

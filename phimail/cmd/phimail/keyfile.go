@@ -139,12 +139,21 @@ func (c *config) checkSecret(v value[string], data []byte, err error) ([]byte, e
 	return data, nil
 }
 
-// reasonOf says why a file could not be used, without the text of errors that
-// may repeat its content.
+// reasonOf says why a file that the configuration names could not be used.
 func reasonOf(what string, err error) string {
+	reason := pathReason(what, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		reason += " (relative paths start at the configuration file)"
+	}
+	return reason
+}
+
+// pathReason says why a file could not be used, without the text of errors that
+// may repeat its content.
+func pathReason(what string, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return what + " does not exist; check the path (relative paths start at the configuration file)"
+		return what + " does not exist; check the path"
 	case errors.Is(err, fs.ErrPermission):
 		return what + " may not be accessed by this user; check owner and mode of the file and its directory"
 	case errors.Is(err, fs.ErrExist):
@@ -159,7 +168,7 @@ func reasonOf(what string, err error) string {
 	return what + " can't be used: " + err.Error()
 }
 
-// fileFault names a file that the caller named.
+// fileFault names a file that the caller named on the command line.
 func fileFault(what, path string, err error) error {
-	return fmt.Errorf("%s: %s", path, reasonOf(what, err))
+	return fmt.Errorf("%s: %s", path, pathReason(what, err))
 }

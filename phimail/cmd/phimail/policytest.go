@@ -99,7 +99,7 @@ type testCase struct {
 func (a *app) testPolicy(ctx context.Context, c *config, path string, report *testReport) error {
 	data, err := readRules(path)
 	if err != nil {
-		return &failure{exitUsage, fmt.Errorf("%s: %s", path, reasonOf("the file of cases", err))}
+		return &failure{exitUsage, fmt.Errorf("%s: %s", path, pathReason("the file of cases", err))}
 	}
 	cases, err := rulefile.ParseCases(path, data)
 	if err != nil {

@@ -221,6 +221,7 @@ func TestLinksAreReadAsMailSystemsLeaveThem(t *testing.T) {
 		"spaces around":     " " + text + "\r\n",
 		"percent-encoded":   "https://mail.clinic.example/m/" + testID + "%23" + text[len(text)-46:],
 		"query added":       "https://mail.clinic.example/m/" + testID + "?utm_source=mail#" + text[len(text)-46:],
+		"slash added":       "https://mail.clinic.example/m/" + testID + "/#" + text[len(text)-46:],
 		"appended":          text + "&utm_source=mail",
 		"wrapped":           "https://safe.example/?url=" + url.QueryEscape(text) + "&data=1",
 		"wrapped twice":     "https://track.example/c?u=" + url.QueryEscape("https://safe.example/?url="+url.QueryEscape(text)),

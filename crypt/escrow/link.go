@@ -30,8 +30,8 @@ func (l Link) Text(base string) string {
 }
 
 // ParseLink reads a link as people have it: also with a fragment that was
-// percent-encoded, with a query that was added, or wrapped as the value of a
-// query parameter by a service that checks links. What it can't read is
+// percent-encoded, with a query or slash that was added, or wrapped as the value
+// of a query parameter by a service that checks links. What it can't read is
 // crypt.ErrMalformed.
 func ParseLink(text string) (Link, error) {
 	const depth = 4 // wrapped, and wrapped again
@@ -66,7 +66,8 @@ func ParseLink(text string) (Link, error) {
 }
 
 func linkOf(u *url.URL) (Link, bool) {
-	id := u.Path[strings.LastIndexByte(u.Path, '/')+1:]
+	path := strings.TrimSuffix(u.Path, "/")
+	id := path[strings.LastIndexByte(path, '/')+1:]
 	fragment, ok := strings.CutPrefix(u.Fragment, fragmentPrefix)
 	if !ok && strings.HasPrefix(u.Fragment, "s1%2E") {
 		fragment, ok = u.Fragment[len("s1%2E"):], true

@@ -42,6 +42,13 @@
 // protects what is stored, copied and logged, not against an operator who alters
 // the page.
 //
+// # An origin of its own
+//
+// While a message may be opened again its link's secret is in the tab's session
+// storage, which every page of the same scheme, host and port could read, and so
+// could their scripts. Give the portal a host name of its own, and nothing else
+// there that runs scripts of others.
+//
 // # Behind a proxy
 //
 // The portal speaks HTTP; TLS is the host's server's or proxy's. Paths hold item

@@ -42,13 +42,13 @@ function unescapeOnce(text) {
 }
 
 // parseLink reads a link as people have it: also with a fragment that was
-// percent-encoded (into the path, too), with a query that was added, or wrapped
-// as the value of a query parameter. It returns {id, secret}, or null.
+// percent-encoded (into the path, too), with a query or slash that was added, or
+// wrapped as the value of a query parameter. It returns {id, secret}, or null.
 export function parseLink(text) {
   for (let depth = 0, inner = text; inner && depth < 4; depth++) {
     let flat = inner;
     for (let i = 0; i < 3; i++) {
-      const found = flat.match(/\/([0-9a-f]{32})(?:[?&;][^#]*)?#s1\.([A-Za-z0-9_-]{43})(?![A-Za-z0-9_-])/);
+      const found = flat.match(/\/([0-9a-f]{32})\/?(?:[?&;][^#]*)?#s1\.([A-Za-z0-9_-]{43})(?![A-Za-z0-9_-])/);
       if (found) {
         const secret = decode(found[2]);
         if (secret && secret.length === 32) return { id: found[1], secret };

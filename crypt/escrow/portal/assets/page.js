@@ -220,6 +220,7 @@ const idle = {
   timers: [],
   begin() {
     this.end();
+    this.until = Date.now() + this.limit;
     find("[data-idle-soon]").hidden = true;
     this.timers = [
       setTimeout(() => this.warn(), Math.max(this.limit - 60000, this.limit / 2)),
@@ -239,7 +240,9 @@ const idle = {
     close();
     show("idle");
   },
-  touch: () => idle.begin(),
+  // Timers stand still while the device sleeps: what wakes it comes too late.
+  late: () => shown !== null && idle.timers.length > 0 && Date.now() >= idle.until,
+  touch: () => (idle.late() ? idle.lock() : idle.begin()),
   places() {
     const inside = find("iframe").contentDocument;
     return inside ? [document, inside] : [document];
@@ -297,6 +300,10 @@ function submitted(view, value) {
     link = keepLink(found);
     return show("start");
   }
+  if (view === "code" && !/\d/.test(value)) {
+    note("code", "wrong"); // the server need not be asked
+    return show("code");
+  }
   return busy(() => attempt(value));
 }
 
@@ -321,6 +328,9 @@ function listen() {
       a.href = `?lang=${a.dataset.language}${location.hash}`;
     });
   }
+  document.addEventListener("visibilitychange", () => {
+    if (idle.late()) idle.lock();
+  });
   // A page that the browser keeps to come back to holds no message.
   window.addEventListener("pagehide", () => {
     if (shown) {

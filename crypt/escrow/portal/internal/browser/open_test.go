@@ -170,7 +170,13 @@ func TestOneTimeCodeOpens(t *testing.T) {
 	b.accessible("code")
 	b.picture("code")
 	first := o.lastCode()
+	b.enter("code", "my code") // costs no attempt, and no code
+	b.see("That is not the code")
+	if n := o.recorded("denied"); n != 0 || o.lastCode() != first {
+		t.Errorf("%d denied for what is no code", n)
+	}
 	b.enter("code", "00000000")
+	b.until(`document.querySelector('[data-view="code"] [data-left]').textContent.includes("4")`)
 	b.see("That is not the code")
 	b.press(`[data-do="again-code"]`)
 	b.see("A new code is on its way")

@@ -125,6 +125,7 @@ func TestRewrittenLinksWorkOrSayWhatToDo(t *testing.T) {
 	for what, link := range map[string]string{
 		"fragment escaped into the path": page + "%23" + fragment,
 		"query added":                    page + "?utm_source=mail&x=1#" + fragment,
+		"slash added":                    page + "/#" + fragment,
 		"fragment's dot escaped":         page + "#" + strings.Replace(fragment, ".", "%2E", 1),
 		"something appended":             it.url + "?utm_source=mail",
 		"wrapped by a redirect":          o.server.URL + "/m/go?url=" + url.QueryEscape(it.url),
@@ -230,6 +231,32 @@ func TestIdlePageClosesTheMessage(t *testing.T) {
 	b.press(`[data-do="begin"]`)
 	b.see("your biopsy was benign")
 	b.quiet()
+}
+
+// A device that sleeps stops the timers; what wakes it does not count as use.
+func TestMessageDoesNotOutlastTheSleepOfADevice(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, escrow.LinkOnly, nil)
+	it := o.send("Your biopsy", plain, crypt.Access{LinkEnough: true})
+	for name, wake := range map[string]chromedp.Action[chromedp.Void]{
+		"a key":      chromedp.KeyEvent("a"),
+		"the screen": chromedp.Evaluate[chromedp.Void](`void document.dispatchEvent(new Event("visibilitychange"))`),
+	} {
+		b := newTab(t)
+		b.open(it.url)
+		b.begin()
+		b.see("your biopsy was benign")
+		b.do(wake)
+		if !eval[bool](b, `document.body.innerText.includes("benign")`) {
+			t.Errorf("%s closes a message that is in use", name)
+		}
+		b.do(chromedp.Evaluate[chromedp.Void](`{ const now = Date.now; Date.now = () => now() + 11 * 60 * 1000; void 0 }`), wake)
+		b.view("idle")
+		if strings.Contains(eval[string](b, "document.documentElement.outerHTML"), "benign") {
+			t.Errorf("%s: the message is still in the page", name)
+		}
+		b.quiet()
+	}
 }
 
 // corrupt changes what the store has of an item's ciphertext.

@@ -47,8 +47,10 @@ const (
 	defaultHTTPSTimeout = 30 * time.Second
 	maxHTTPSTimeout     = 2 * time.Minute
 	maxHeader           = 16 << 10
-	// maxTried bounds the addresses of one host.
-	maxTried = 4
+	// maxTried bounds the addresses of one host, and triedTime is the part of a
+	// request's time that one has to answer in.
+	maxTried  = 4
+	triedTime = 6
 )
 
 // HTTPS fetches small documents from hosts that others name: https on one port
@@ -189,7 +191,7 @@ func (h *HTTPS) dial(ctx context.Context, network, hostport string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{Timeout: h.cfg.Timeout / 2, Control: h.control}
+	d := net.Dialer{Timeout: h.cfg.Timeout / triedTime, Control: h.control}
 	for _, a := range addrs[:min(len(addrs), maxTried)] {
 		var c net.Conn
 		if c, err = d.DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
@@ -199,7 +201,7 @@ func (h *HTTPS) dial(ctx context.Context, network, hostport string) (net.Conn, e
 	return nil, failed(transport.ErrFetch)
 }
 
-// addresses are those of IPv6 and IPv4. One family that is not known is no
+// addresses are those of IPv6 and IPv4, in turn. One family that is not known is no
 // error as long as the other is.
 func addresses(ctx context.Context, r transport.Resolver, host string) ([]netip.Addr, error) {
 	types := [...]transport.DNSType{transport.DNSTypeAAAA, transport.DNSTypeA}
@@ -222,7 +224,7 @@ func addresses(ctx context.Context, r transport.Resolver, host string) ([]netip.
 	if len(addrs) == 0 && failure != nil {
 		return nil, failure
 	}
-	return addrs, nil
+	return smtpclient.Alternate(addrs), nil
 }
 
 // control looks at the address that is about to be connected to.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/fips140"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -158,6 +159,22 @@ func TestInnerAddressesAreRefusedWhenConnecting(t *testing.T) {
 	}
 	if r := w.server.Requests(); len(r) != 0 {
 		t.Errorf("requests: %v", r)
+	}
+}
+
+// A machine without IPv6 reaches a host that has many such addresses (as those
+// of large networks do) by its IPv4 address.
+func TestAFamilyThatLeadsNowhereDoesNotTakeAllTries(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	w.server.Set("a.example", transporttest.Document{Body: "version: STSv1"})
+	for i := range 8 { // without a zone, nobody can connect to them
+		if err := w.dns.Add(fmt.Sprintf("mta-sts.a.example. 300 IN AAAA fe80::%d", i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, _, _, err := w.get(t, policyURL); err != nil || status != 200 {
+		t.Errorf("%d, %v", status, err)
 	}
 }
 

@@ -38,8 +38,9 @@ type Server struct {
 	// Name is the host name of the MX record in lower case and A-labels.
 	Name       string
 	Preference uint16
-	// Addrs are where it can be reached, IPv6 first. Those that are not allowed
-	// (private, link-local and the like) are left out.
+	// Addrs are where it can be reached, IPv6 and IPv4 in turn, so that neither
+	// takes all tries where it leads nowhere. Those that are not allowed (private,
+	// link-local and the like) are left out.
 	Addrs []netip.Addr
 	// By says what proves that the server is the domain's: transport.ByDANE or
 	// transport.ByMTASTS. Where it is empty nothing does: a session may still be

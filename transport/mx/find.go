@@ -164,6 +164,7 @@ func (s *search) addresses(ctx context.Context, v *Server) (bases []string) {
 			}
 		}
 	}
+	v.Addrs = smtpclient.Alternate(v.Addrs)
 	switch {
 	case found == 0 && failure != nil:
 		v.Err = failure

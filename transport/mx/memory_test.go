@@ -44,6 +44,29 @@ func modeSuffix(r *transport.Reach) string {
 	return " " + r.Policy.Mode
 }
 
+func TestAddressesOfIPv6AndIPv4AreInTurn(t *testing.T) {
+	t.Parallel()
+	records := []string{"good.example. 300 IN MX 10 mx1.good.example."}
+	for i := 1; i <= 8; i++ {
+		records = append(records, fmt.Sprintf("mx1.good.example. 300 IN AAAA fd00::%d", i))
+	}
+	s := newScene(t, append(records, "mx1.good.example. 300 IN A 127.0.0.1", "mx1.good.example. 300 IN A 127.0.0.2")...)
+	d, err := s.prober(t).Destination(t.Context(), "good.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs := d.Servers[0].Addrs
+	if len(addrs) != 10 {
+		t.Fatalf("%v", addrs)
+	}
+	for i, four := range []bool{false, true, false, true, false, false, false, false, false, false} {
+		if addrs[i].Is4() != four {
+			t.Errorf("%v", addrs)
+			break
+		}
+	}
+}
+
 func TestAPolicyOutlivesItsRecordItsHostAndTheProcess(t *testing.T) {
 	t.Parallel()
 	s := withPolicy(t)

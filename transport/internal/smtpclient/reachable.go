@@ -42,3 +42,27 @@ func Reachable(a netip.Addr, private bool) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate() &&
 		!slices.ContainsFunc(notPublic[:], func(p netip.Prefix) bool { return p.Contains(a) })
 }
+
+// Alternate puts addresses of IPv6 and IPv4 in turn, each kind in its order and
+// IPv6 first: where one of them leads nowhere, the other has its chance before
+// patience ends (RFC 8305 section 4).
+func Alternate(addrs []netip.Addr) []netip.Addr {
+	var six, four []netip.Addr
+	for _, a := range addrs {
+		if a.Unmap().Is4() {
+			four = append(four, a)
+		} else {
+			six = append(six, a)
+		}
+	}
+	mixed := make([]netip.Addr, 0, len(addrs))
+	for i := range max(len(six), len(four)) {
+		if i < len(six) {
+			mixed = append(mixed, six[i])
+		}
+		if i < len(four) {
+			mixed = append(mixed, four[i])
+		}
+	}
+	return mixed
+}

@@ -42,7 +42,7 @@ func (a *app) openDomainLook(c *config) (*domainLook, error) {
 		m := &c.transport.mx
 		b = probeConfig{
 			line: m.line, resolver: m.resolver, trustAD: m.trustAD, caFile: m.caFile, policyPort: m.policyPort, port: m.port,
-			allowPrivate: m.allowPrivate, cacheDir: m.cacheDir,
+			allowPrivate: m.allowPrivate, cacheDir: m.cacheDir, exclude: m.exclude,
 		}
 	default:
 		servers := a.nameServers()
@@ -235,7 +235,7 @@ func (e *examination) verdict(ctx context.Context, l *domainLook, domain string)
 			since = " since " + r.Excluded.Since.Format(time.DateOnly)
 		}
 		e.note(name, checkWarn, "it is on the list of domains whose TLS is not good enough"+since+reasonIf(r.Excluded.Reason),
-			"take it from probe.exclude once that has changed")
+			"take it from exclude once that has changed")
 	case r.Proven:
 		e.note(name, checkOK, fmt.Sprintf("proven by %s until %s", r.By, r.Until.UTC().Format(time.RFC3339)), "")
 	default:

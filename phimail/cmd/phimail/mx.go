@@ -29,6 +29,7 @@ const helpConfigMX = `  # mx:                          # to the recipients' own 
   #   hello: out.clinic.example  # our name in EHLO; default: our address
   #   local_addrs: []            # where connections come from: one of IPv4, one of IPv6
   #   timeout: 30s               # of one command
+  #   exclude: []                # domains whose TLS is not good enough; see probe
   #   tls_reports: {dir: tlsrpt/, organization: "Riverside Clinic", contact: tls@clinic.example}
                                  # counts sessions for the reports of RFC 8460
 `
@@ -47,6 +48,7 @@ type mxConfig struct {
 	hello        value[string]
 	localAddrs   []value[string]
 	timeout      value[time.Duration]
+	exclude      []exclusionConfig
 	reports      tlsReportsConfig
 }
 
@@ -71,6 +73,7 @@ func (m *mxConfig) take(s *strict) setter {
 			"hello":         s.text(&m.hello),
 			"local_addrs":   s.texts(&m.localAddrs),
 			"timeout":       s.duration(&m.timeout),
+			"exclude":       takeExclude(s, &m.exclude),
 			"tls_reports":   m.reports.take(s),
 		})
 	}
@@ -100,6 +103,7 @@ func (m *mxConfig) check(c *config, s *strict) {
 			s.faultf(a.line, a.key, "must be an IP address of this machine")
 		}
 	}
+	checkExclude(c, s, "transport.mx.exclude.domain", m.exclude)
 	if r := &m.reports; r.line > 0 {
 		c.need(s, r.line, "transport.mx.tls_reports.dir", &r.dir)
 		c.need(s, r.line, "transport.mx.tls_reports.organization", &r.organization)
@@ -138,6 +142,7 @@ func (a *app) openMX(c *config) (*direct, error) {
 	port := uint16(b.port.v) //nolint:gosec // checked to be a port
 	pc := mx.ProberConfig{
 		Resolver: l.resolver, Fetch: l.https.Get, Port: port, AllowPrivate: b.allowPrivate.v, RootCAs: roots, Clock: a.now,
+		Exclude: exclusions(b.exclude),
 	}
 	// Each call of the command is a process of its own: without the cache, whoever
 	// removes a policy's record would end the policy (RFC 8461 section 10.2).

@@ -49,14 +49,14 @@ func (p *probeConfig) take(s *strict) setter {
 			"allow_private": s.flag(&p.allowPrivate),
 			"confirm":       s.flag(&p.confirm),
 			"cache_dir":     s.text(&p.cacheDir),
-			"exclude":       p.takeExclude(s),
+			"exclude":       takeExclude(s, &p.exclude),
 		})
 	}
 }
 
 // takeExclude reads entries with a date and a reason. A bare domain is taken
 // too: to leave a domain out is never the unsafe thing.
-func (p *probeConfig) takeExclude(s *strict) setter {
+func takeExclude(s *strict, list *[]exclusionConfig) setter {
 	return s.list(func(key string, n *yaml.Node) {
 		e := exclusionConfig{line: n.Line}
 		if n.Kind == yaml.ScalarNode {
@@ -69,7 +69,7 @@ func (p *probeConfig) takeExclude(s *strict) setter {
 				"reason": s.text(&e.reason),
 			})
 		}
-		p.exclude = append(p.exclude, e)
+		*list = append(*list, e)
 	})
 }
 
@@ -89,9 +89,21 @@ func (p *probeConfig) check(c *config, s *strict) {
 	checkTrusted(s, p.trustAD)
 	checkPort(s, &p.policyPort)
 	checkPort(s, &p.port)
-	for i := range p.exclude {
-		c.need(s, p.exclude[i].line, "probe.exclude.domain", &p.exclude[i].domain)
+	checkExclude(c, s, "probe.exclude.domain", p.exclude)
+}
+
+func checkExclude(c *config, s *strict, key string, list []exclusionConfig) {
+	for i := range list {
+		c.need(s, list[i].line, key, &list[i].domain)
 	}
+}
+
+func exclusions(list []exclusionConfig) []transport.Exclusion {
+	out := make([]transport.Exclusion, len(list))
+	for i, e := range list {
+		out[i] = transport.Exclusion{Domain: e.domain.v, Since: e.since.v, Reason: e.reason.v}
+	}
+	return out
 }
 
 // checkResolver wants an address: a name would have to be resolved first.
@@ -183,17 +195,13 @@ func (a *app) newProber(c *config) (*mx.Prober, *lookup.Resolver, error) {
 	}
 	pc := mx.ProberConfig{
 		Resolver: l.resolver, Fetch: l.https.Get, Port: uint16(b.port.v), AllowPrivate: b.allowPrivate.v, //nolint:gosec // checked to be a port
-		Confirm: b.confirm.v, Clock: a.now,
+		Confirm: b.confirm.v, Exclude: exclusions(b.exclude), Clock: a.now,
 	}
 	if b.cacheDir.v != "" {
 		pc.CacheDir = c.path(b.cacheDir)
 	}
 	if pc.RootCAs, err = c.authorities(b.caFile); err != nil {
 		return nil, nil, err
-	}
-	for i := range b.exclude {
-		e := &b.exclude[i]
-		pc.Exclude = append(pc.Exclude, transport.Exclusion{Domain: e.domain.v, Since: e.since.v, Reason: e.reason.v})
 	}
 	p, err := mx.NewProber(pc)
 	if err == nil {

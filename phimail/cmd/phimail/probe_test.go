@@ -162,6 +162,34 @@ func TestPlanBesideARelay(t *testing.T) {
 	}
 }
 
+// Without a relay the list is the transport's own, and doctor knows it too.
+func TestDomainsAreExcludedWithoutARelay(t *testing.T) {
+	t.Parallel()
+	b := newBeside(t, officeOptions{}, "")
+	b.worldOfDomains(t)
+	_, port, _ := net.SplitHostPort(b.policies.Addr())
+	writeFile(t, b.config, fmt.Sprintf("from: no-reply@clinic.example\ntransport:\n  mx:\n    resolver: %q\n    ca_file: ca.pem\n"+
+		"    policy_port: %s\n    allow_private: true\n    hello: out.clinic.example\n  %s\n"+
+		"audit: {file: audit.jsonl, pseudonym_key_file: audit.hmac, checkpoint_key_file: audit.key}\n", b.dns.Addr(), port, excludeWeak), 0o600)
+	for domain, want := range map[string][2]string{
+		"weak.example": {"refused", "domain-excluded"}, "dane.example": {"planned", ""}, "sub.weak.example": {"rejected", "no-domain"},
+	} {
+		run := world{stdin: "To: p@" + domain + "\nSubject: s\n\nHello.\n"}.run(t, "plan", "-config", b.config, "-t")
+		if got := run.receipt(t).Recipients[0]; got.Status != want[0] || want[1] != "" && got.Code != want[1] {
+			t.Errorf("%s: %+v", domain, got)
+		}
+	}
+	wantChecks(t, world{}.run(t, "doctor", "-config", b.config, "-domain", "weak.example").checks(t),
+		map[string]string{"recipient weak.example": checkWarn})
+	for _, bad := range []string{"[{reason: x}]", `["a b"]`} {
+		b.editConfig(t, strings.TrimSpace(excludeWeak), "exclude: "+bad)
+		if run := (world{stdin: "To: p@dane.example\n\nx\n"}).run(t, "plan", "-config", b.config, "-t"); run.code != exitConfig {
+			t.Errorf("%s: exit %d", bad, run.code)
+		}
+		b.editConfig(t, "exclude: "+bad, strings.TrimSpace(excludeWeak))
+	}
+}
+
 // unattested takes the relay's promise away.
 func unattested(t *testing.T, f *office) {
 	t.Helper()

@@ -67,6 +67,25 @@ func TestAddressesOfIPv6AndIPv4AreInTurn(t *testing.T) {
 	}
 }
 
+func TestAnExcludedDomainWhoseDNSFailsIsRememberedToo(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.dns.Fault("bad.example", 0, transporttest.DNSServFail)
+	s.cfg.Exclude = []transport.Exclusion{{Domain: "bad.example"}}
+	p := s.prober(t)
+	asked := 0
+	for i := range 10 {
+		if r, err := p.Probe(t.Context(), "bad.example"); err != nil || r.Excluded == nil {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if n := s.dns.AskedInAll(); i == 0 {
+			asked = n
+		} else if n != asked {
+			t.Fatalf("%d questions for one probe, then %d", asked, n)
+		}
+	}
+}
+
 func TestAPolicyOutlivesItsRecordItsHostAndTheProcess(t *testing.T) {
 	t.Parallel()
 	s := withPolicy(t)

@@ -244,7 +244,7 @@ func (f *found) holds(now time.Time) bool {
 	if f == nil {
 		return false
 	}
-	if f.unproven == nil {
+	if f.unproven == nil && f.until.Sub(f.since) > leastRest { // a failure behind an exclusion lives shorter
 		now = now.Add(leastRest)
 	}
 	return now.Before(f.until)

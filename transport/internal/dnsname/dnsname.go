@@ -4,6 +4,7 @@ package dnsname
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -22,7 +23,8 @@ const (
 // underscores: a host or a service.
 func ASCII(name string) (ascii string, ok bool) {
 	name = strings.TrimSuffix(name, ".")
-	if len(name) > 4*maxName { // U-labels may be longer
+	// U-labels may be longer. What is no UTF-8 would all be mapped to one name.
+	if len(name) > 4*maxName || !utf8.ValidString(name) {
 		return "", false
 	}
 	if !plain(name) {
@@ -69,5 +71,8 @@ func Lower(name string) (string, bool) {
 		}
 		b = append(b, c)
 	}
-	return string(b), label > 0
+	if label == 0 {
+		return "", false
+	}
+	return string(b), true
 }

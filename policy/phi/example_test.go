@@ -29,7 +29,6 @@ func ExampleDetector_Report() {
 	// - a person is named together with health, care or payment for it
 	// - it speaks of the reader's own care
 	// - health: a procedure
-	// - health: words of care
 	// - identifiers: 1 NAME
 	// PHI: false <nil>
 	// - nothing of health, care or payment for it

@@ -30,6 +30,7 @@ type unit struct {
 type document struct {
 	dates          int
 	elsewhere      int
+	visits         int
 	health, weak   float32
 	personal       float32 // of the health: in sentences that are not about everybody
 	kinds          vocab.Set
@@ -105,7 +106,7 @@ func (s *scan) grammar(i int) {
 	set := t.set
 	u := &s.unit
 	const telling = vocab.He | vocab.You | vocab.Me | vocab.GenericPl | vocab.Article | vocab.Kin | vocab.Gender | vocab.AgeWord | vocab.Evid | vocab.Clin |
-		vocab.Event | vocab.Closing | vocab.Disclaim | vocab.Code | vocab.Bio | vocab.Photo | vocab.Staff | vocab.Elsewhere
+		vocab.Event | vocab.Closing | vocab.Disclaim | vocab.Code | vocab.Bio | vocab.Photo | vocab.Staff | vocab.Elsewhere | vocab.Visit
 	if set&telling == 0 && t.label == vocab.NoLabel {
 		return
 	}
@@ -132,6 +133,9 @@ func (s *scan) grammar(i int) {
 	}
 	if set&vocab.Elsewhere != 0 {
 		s.doc.elsewhere++
+	}
+	if set&vocab.Visit != 0 {
+		s.doc.visits++
 	}
 	if set&vocab.Gender != 0 && t.end-t.start > 1 {
 		u.gender = true

@@ -26,7 +26,7 @@ type hardMail struct {
 // not the usual ones.
 const (
 	hardRecall = 0.88
-	hardFalse  = 0.21
+	hardFalse  = 0.22
 )
 
 func TestHardMail(t *testing.T) {

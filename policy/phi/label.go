@@ -38,7 +38,7 @@ func (s *scan) after(i int) (j int, strong bool) {
 			}
 		case word:
 			switch string(s.r.text[v.start:v.end]) {
-			case "is", "no", "No", "NO", "number", "num", "Number", "was", "are", "IS", "of", "es", "on", "ID", "id":
+			case "is", "no", "No", "NO", "number", "num", "Number", "was", "are", "IS", "of", "es", "on", "ID", "id", "Reference", "reference", "Ref", "ref":
 			default:
 				return j, strong
 			}

@@ -219,7 +219,7 @@ func (s *scan) anyName(j int) int {
 			goto done
 		case words > 0 && (t.label != vocab.NoLabel && t.label != vocab.Patient && t.set&(vocab.First|vocab.Last) == 0 || s.labelAhead(k)):
 			goto done
-		case !s.isNamePart(t) && !(words > 0 && s.isParticle(k)):
+		case !s.isNamePart(t) && !(words > 0 && s.isParticle(k)) && !(words == 0 && s.isFirstAnyway(k)):
 			goto done
 		}
 		if t.set&(vocab.First|vocab.Last) != 0 || t.set&^(vocab.Starts|vocab.Prefix) == 0 && t.end-t.start > 1 {
@@ -251,6 +251,14 @@ func (s *scan) isNamePart(t *token) bool {
 		return false
 	}
 	return t.set&vocab.NonName == 0 && (t.set&vocab.Health == 0 || t.set&(vocab.First|vocab.Last) != 0)
+}
+
+// isFirstAnyway says whether a word that is hardly ever a name is one, for the
+// surname after it: "Will Achterberg", "May Tanaka".
+func (s *scan) isFirstAnyway(k int) bool {
+	t, next := &s.r.tokens[k], &s.r.tokens[k+1]
+	return s.mode == mixedCase && t.kind == word && t.flags&capital != 0 && t.set&vocab.First != 0 && next.flags&capital != 0 && next.flags&lineStart == 0 &&
+		next.set&vocab.Common == 0 && s.nameScore(next) >= 2
 }
 
 // name reads a person's name at token i, in its several surroundings.

@@ -218,6 +218,8 @@ func (s *scan) isPhoneNumber(d []byte, groups, first int, plus, want bool) bool 
 	case isPhone(d):
 		// Ten digits in a row are a number of any kind without a label.
 		return groups >= 3 && groups <= 5 || groups == 1 && s.unit.callWord || groups == 2 && size == 3
+	case groups == 3 && len(d) == 10 && size == 3 && d[0] >= '2' && s.isThreeThreeFour(first):
+		return true
 	case groups == 2 && len(d) == 7 && size == 3 && d[0] >= '2':
 		return s.unit.callWord || s.touches(first+1)
 	case d[0] == '0' && len(d) >= 9 && len(d) <= 12:
@@ -226,6 +228,21 @@ func (s *scan) isPhoneNumber(d []byte, groups, first int, plus, want bool) bool 
 		return s.unit.callWord
 	}
 	return false
+}
+
+// isThreeThreeFour says whether a number's groups have three, three and four
+// digits, as telephone numbers of North America have, also made-up ones.
+func (s *scan) isThreeThreeFour(first int) bool {
+	var sizes [3]uint32
+	for k, n := first, 0; n < 3; k++ {
+		if t := &s.r.tokens[k]; t.kind == number {
+			sizes[n] = t.end - t.start
+			n++
+		} else if t.kind != sign {
+			return false
+		}
+	}
+	return sizes == [3]uint32{3, 3, 4}
 }
 
 // extension is the length of "ext. 551" or "x551" at k.

@@ -36,7 +36,7 @@ func (s *scan) greeting(i int) int {
 		k, v = w, &s.r.tokens[w]
 	}
 	n := s.anyName(k)
-	if n == 0 || n > 5 || v.set&(vocab.NonName|vocab.Staff|vocab.GenericPl) != 0 {
+	if n == 0 || n > 5 || v.set&(vocab.NonName|vocab.Staff|vocab.GenericPl) != 0 && !s.isFirstAnyway(k) {
 		return 0
 	}
 	e := &s.r.tokens[k+n]

@@ -11,9 +11,9 @@ const pieceUnits = 5
 type tally struct {
 	health, weak, personal, links, narrative, events, self, idents float32
 
-	counts                                                                    [types]uint16
-	dates, elsewhere, subjects, nameLabels, article, code, units, disclaimers int
-	labelled, dob                                                             bool
+	counts                                                                            [types]uint16
+	dates, elsewhere, visits, subjects, nameLabels, article, code, units, disclaimers int
+	labelled, dob                                                                     bool
 }
 
 // sections follow a document from piece to piece.
@@ -28,7 +28,7 @@ type sections struct {
 func (d *document) tally() tally {
 	return tally{
 		health: d.health, weak: d.weak, personal: d.personal, links: d.links, narrative: d.narrative, events: d.events, self: d.self, idents: d.idents,
-		counts: d.counts, dates: d.dates, elsewhere: d.elsewhere, subjects: d.subjects, nameLabels: d.nameLabels, article: d.article, code: d.code,
+		counts: d.counts, dates: d.dates, elsewhere: d.elsewhere, visits: d.visits, subjects: d.subjects, nameLabels: d.nameLabels, article: d.article, code: d.code,
 		units: d.units, disclaimers: d.disclaimers, labelled: d.labelled, dob: d.dob,
 	}
 }
@@ -60,7 +60,7 @@ func (s *sections) section(d *document) document {
 	c := document{
 		health: d.health - b.health, weak: d.weak - b.weak, personal: d.personal - b.personal, links: d.links - b.links, narrative: d.narrative - b.narrative,
 		events: d.events - b.events, self: d.self - b.self, idents: d.idents - b.idents,
-		dates: d.dates - b.dates, elsewhere: d.elsewhere - b.elsewhere, subjects: d.subjects - b.subjects, nameLabels: d.nameLabels - b.nameLabels,
+		dates: d.dates - b.dates, elsewhere: d.elsewhere - b.elsewhere, visits: d.visits - b.visits, subjects: d.subjects - b.subjects, nameLabels: d.nameLabels - b.nameLabels,
 		article: d.article - b.article, code: d.code - b.code, units: d.units - b.units,
 		labelled: d.labelled && !b.labelled, dob: d.dob && !b.dob, greeted: d.greeted,
 		best: max(s.bestBefore, s.best), top: max(s.topBefore, s.top),

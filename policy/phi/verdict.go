@@ -168,7 +168,7 @@ func (u *unit) subject() (p float32) {
 
 // features are what the score is made of.
 type features struct {
-	Links, Best, Record, Narrative, Events, Short, Self, Health, Nobody, Article, Code, Elsewhere, Length float64
+	Links, Best, Record, Narrative, Events, Short, Self, Visit, Health, Nobody, Article, Code, Elsewhere, Length float64
 }
 
 func sat(x, full float64) float64 { return min(x/full, 1) }
@@ -201,6 +201,9 @@ func (d *document) features() features {
 	if d.counts[TypeName]+d.counts[TypeDate]+d.counts[TypeAccount] > 0 {
 		f.Self = min(float64(d.self), 5) / max(1, float64(d.units)/10)
 	}
+	if d.visits > 0 && (d.greeted || d.subjects > 0) && (d.counts[TypeFacility] > 0 || d.health >= 0.8 || d.dob) {
+		f.Visit = 1 // an appointment where care is given
+	}
 	f.Article = counted(d.article)
 	f.Code = counted(d.code)
 	if d.subjects == 0 && d.idents == 0 && d.dates == 0 && !d.labelled && !d.dob && !d.greeted && d.counts[TypePhone]+d.counts[TypeEmail]+d.counts[TypeAccount]+d.counts[TypeOtherID] == 0 {
@@ -229,7 +232,7 @@ const doubt = 1.5
 func (f features) sectionScore() float64 { return f.probability(doubt) }
 
 func (f features) probability(doubt float64) float64 {
-	z := -2.15 + 0.7*f.Best + 0.05*f.Links + 0.45*f.Record + 0.5*f.Narrative + 0.7*f.Events + 1.3*f.Short + 0.7*f.Self + 1.05*f.Health -
+	z := -2.1 + 0.7*f.Best + 0.05*f.Links + 0.45*f.Record + 0.5*f.Narrative + 0.7*f.Events + 1.3*f.Short + 0.7*f.Self + 2*f.Visit + 1.05*f.Health -
 		f.Nobody - 3.5*f.Article - 0.95*f.Code - 1.7*f.Elsewhere - 0.1*f.Length - doubt
 	p := 1 / (1 + math.Exp(-z))
 	if f.Best >= certain {

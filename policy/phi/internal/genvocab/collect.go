@@ -219,7 +219,7 @@ var kindNames = map[string]vocab.Set{
 	"facility": vocab.Facility, "facname": vocab.FacName, "org": vocab.Org, "prep": vocab.Prep, "nonname": vocab.NonName,
 	"dx": vocab.Dx, "sym": vocab.Sym, "drug": vocab.Drug, "proc": vocab.Proc, "lab": vocab.Lab, "vital": vocab.Vital, "spec": vocab.Spec,
 	"anat": vocab.Anat, "care": vocab.Care, "ins": vocab.Ins, "route": vocab.Route, "unit": vocab.Unit, "weak": vocab.Weak,
-	"mental": vocab.Mental, "sud": vocab.SUD, "hiv": vocab.HIV, "repro": vocab.Repro, "gen": vocab.Genetic, "minor": vocab.Minor, "opioid": vocab.Opioid, "elsewhere": vocab.Elsewhere,
+	"mental": vocab.Mental, "sud": vocab.SUD, "hiv": vocab.HIV, "repro": vocab.Repro, "gen": vocab.Genetic, "minor": vocab.Minor, "opioid": vocab.Opioid, "elsewhere": vocab.Elsewhere, "visit": vocab.Visit,
 	"he": vocab.He, "you": vocab.You, "me": vocab.Me, "we": vocab.Common, "genericpl": vocab.GenericPl, "article": vocab.Article, "kin": vocab.Kin,
 	"gender": vocab.Gender, "agew": vocab.AgeWord, "evid": vocab.Evid, "clin": vocab.Clin, "event": vocab.Event, "salute": vocab.Salute,
 	"closing": vocab.Closing, "staff": vocab.Staff, "disclaim": vocab.Disclaim, "reldate": vocab.RelDate, "code": vocab.Code,

@@ -76,6 +76,7 @@ const (
 	Prefix                    // the first words of a longer phrase
 	Eponym                    // a name that diseases, signs and scores bear
 	Follows                   // a later word of a phrase
+	Visit                     // an appointment
 	Elsewhere                 // of trade, travel, school, animals: what is meant is seldom somebody's health
 )
 
@@ -126,7 +127,7 @@ var table string
 // number, the texts of the spelling table. All little-endian; all but the last
 // two of fixed size, so that a look-up knows where to look.
 const (
-	magic     = "phivoc08"
+	magic     = "phivoc09"
 	entrySize = 9
 	indexBits = 12
 	// There are two to the power of these of slots: for the words that make most

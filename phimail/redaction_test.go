@@ -145,14 +145,15 @@ var suspicious = []string{
 
 // innocent are types with such a field that hold none, with the reason.
 var innocent = map[string]string{
-	"audit.Event":                "pseudonyms and codes: Patients are keyed digests",
-	"crypt/pgp.SignerFile":       "names of files; the passphrase is behind a function",
-	"crypt/smime.IdentityFile":   "likewise",
-	"policy.Options":             "Subject is the neutral one that a sealed message shows outside",
-	"policy.Verdict":             "likewise",
-	"phimail.TemplateConfig":     "Subject is a template, without data",
-	"transport/mx/tlsrpt.Letter": "a report to a mail operator, about no patient",
-	"transport/mx/tlsrpt.Record": "where such reports go",
+	"audit.Event":                        "pseudonyms and codes: Patients are keyed digests",
+	"crypt/pgp.SignerFile":               "names of files; the passphrase is behind a function",
+	"crypt/smime.CertificateFilesConfig": "likewise",
+	"crypt/smime.IdentityFile":           "likewise",
+	"policy.Options":                     "Subject is the neutral one that a sealed message shows outside",
+	"policy.Verdict":                     "likewise",
+	"phimail.TemplateConfig":             "Subject is a template, without data",
+	"transport/mx/tlsrpt.Letter":         "a report to a mail operator, about no patient",
+	"transport/mx/tlsrpt.Record":         "where such reports go",
 }
 
 // A new type with such a field is checked or declared innocent.

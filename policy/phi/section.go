@@ -11,9 +11,9 @@ const pieceUnits = 5
 type tally struct {
 	health, weak, personal, links, narrative, events, self, idents float32
 
-	counts                                                                            [types]uint16
-	dates, elsewhere, visits, subjects, nameLabels, article, code, units, disclaimers int
-	labelled, dob                                                                     bool
+	counts                                                               [types]uint16
+	dates, elsewhere, visits, subjects, nameLabels, article, code, units int
+	labelled, dob                                                        bool
 }
 
 // sections follow a document from piece to piece.
@@ -29,7 +29,7 @@ func (d *document) tally() tally {
 	return tally{
 		health: d.health, weak: d.weak, personal: d.personal, links: d.links, narrative: d.narrative, events: d.events, self: d.self, idents: d.idents,
 		counts: d.counts, dates: d.dates, elsewhere: d.elsewhere, visits: d.visits, subjects: d.subjects, nameLabels: d.nameLabels, article: d.article, code: d.code,
-		units: d.units, disclaimers: d.disclaimers, labelled: d.labelled, dob: d.dob,
+		units: d.units, labelled: d.labelled, dob: d.dob,
 	}
 }
 
